@@ -1,0 +1,43 @@
+"""The browser a request comes from: a random cookie whose hash binds pending requests and visits to it."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+MAX_AGE_SECONDS = 12 * 3600
+_PENDING_ATTRIBUTE = "_new_browser_secret"
+
+
+def cookie_name() -> str:
+    """`__Host-` needs TLS; on a plain loopback issuer the browser would refuse it."""
+    return "__Host-authserver-browser" if settings.SECURE else "authserver-browser"
+
+
+def browser_hash(request: HttpRequest) -> str | None:
+    """The hash of this browser's cookie; None for a browser that has none (or a malformed one)."""
+    secret = request.COOKIES.get(cookie_name(), "")
+    if len(secret) != 43 or not secret.isascii():
+        return None
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def ensure_browser(request: HttpRequest) -> str:
+    """The hash of this browser's cookie, deciding on a new one where there is none; `remember` sends it."""
+    if existing := browser_hash(request):
+        return existing
+    secret = getattr(request, _PENDING_ATTRIBUTE, None) or secrets.token_urlsafe(32)
+    setattr(request, _PENDING_ATTRIBUTE, secret)
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def remember(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Set the cookie that `ensure_browser` decided on, if it did."""
+    if secret := getattr(request, _PENDING_ATTRIBUTE, None):
+        response.set_cookie(
+            cookie_name(), secret, max_age=MAX_AGE_SECONDS, secure=settings.SECURE, httponly=True, samesite="Lax", path="/"
+        )
+    return response

@@ -1,0 +1,142 @@
+"""What we keep: people, token sessions, sealed upstream credentials, the audit trail.
+
+`tsid` is a plain value wherever another app refers to a session: the session seam (`accounts.vault.base`) may be
+served by something other than this database.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class User(AbstractUser):
+    """A person. `id` is the opaque `sub` of our tokens; e-mail and username never identify anybody."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(_("name"), max_length=255, blank=True)
+    first_name = None  # type: ignore[assignment]  # one name field; providers send one
+    last_name = None  # type: ignore[assignment]  # as above
+
+    def get_full_name(self) -> str:
+        return self.name or self.email or self.username
+
+    def get_short_name(self) -> str:
+        return self.get_full_name()
+
+    def __str__(self) -> str:
+        return self.get_full_name()
+
+
+class TokenSession(models.Model):
+    """One approval: this person lets this client reach this resource with these scopes.
+
+    Lives until closed, idle past `idle_expires_at`, or past `expires_at`. Its `tsid` stands in every JWT we mint.
+    """
+
+    tsid = models.CharField(max_length=64, primary_key=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="token_sessions")
+    client_id = models.CharField(max_length=2048, db_index=True)
+    redirect_host = models.CharField(max_length=255, blank=True)
+    resource = models.CharField(max_length=2048)
+    scope = models.TextField(blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    user_agent = models.CharField(max_length=512, blank=True)
+    created_at = models.DateTimeField()
+    last_used_at = models.DateTimeField()
+    idle_expires_at = models.DateTimeField(db_index=True)
+    expires_at = models.DateTimeField(db_index=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    close_reason = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        verbose_name = _("token session")
+        indexes = [models.Index(fields=["user", "closed_at"], name="session_user_closed")]
+
+    def __str__(self) -> str:
+        return f"{self.tsid[:8]}…"
+
+
+class Credential(models.Model):
+    """The sealed token set of one (user, provider, upstream subject), shared by that user's sessions.
+
+    `version` grows with every write; a writer names the version it saw. `lease_until` marks a refresh under way.
+    """
+
+    class State(models.TextChoices):
+        LIVE = "live", _("live")
+        DEAD = "dead", _("needs a new sign-in")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="credentials")
+    provider = models.CharField(max_length=32)
+    subject = models.CharField(max_length=255)
+    sealed_tokens = models.TextField()
+    scope = models.TextField(blank=True)
+    version = models.PositiveBigIntegerField(default=1)
+    state = models.CharField(max_length=8, choices=State, default=State.LIVE)
+    dead_reason = models.CharField(max_length=64, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    refresh_expires_at = models.DateTimeField(null=True, blank=True)
+    refreshable = models.BooleanField(default=False)
+    lease_holder = models.CharField(max_length=64, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    refreshed_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "provider", "subject"], name="one_credential_per_upstream_subject"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} · {self.user_id}"
+
+
+class Link(models.Model):
+    """A session may use this credential, within these upstream scopes."""
+
+    session = models.ForeignKey(TokenSession, on_delete=models.CASCADE, related_name="links")
+    credential = models.ForeignKey(Credential, on_delete=models.CASCADE, related_name="links")
+    provider = models.CharField(max_length=32)
+    scope = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name = _("link of a session to a credential")
+        constraints = [models.UniqueConstraint(fields=["session", "provider"], name="one_link_per_session_and_provider")]
+
+    def __str__(self) -> str:
+        return f"{self.session_id[:8]}… → {self.provider}"
+
+
+class AuditEvent(models.Model):
+    """One decision, written once and never changed: who, what, on whom, from where, why, and the result."""
+
+    at = models.DateTimeField(db_index=True)
+    event = models.CharField(max_length=64, db_index=True)
+    outcome = models.CharField(max_length=16)
+    reason = models.CharField(max_length=255, blank=True)
+    actor = models.CharField(max_length=255, blank=True)
+    user_id = models.UUIDField(null=True, blank=True)
+    client_id = models.CharField(max_length=2048, blank=True)
+    tsid = models.CharField(max_length=64, blank=True)
+    resource = models.CharField(max_length=2048, blank=True)
+    upstream = models.CharField(max_length=32, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    detail = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["tsid"], name="audit_tsid", condition=~Q(tsid="")),
+            models.Index(fields=["user_id"], name="audit_user", condition=Q(user_id__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.outcome}"

@@ -1,0 +1,100 @@
+"""The only reader of the process environment.
+
+Every variable also exists as `NAME_FILE`, a path whose content is the value (Docker and Kubernetes secrets).
+`VARIABLES` is the whole list: the README's table is generated from it and a name that is not in it cannot be read.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class MissingConfiguration(Exception):
+    """Something the start needs is not there; the message lists everything that is missing."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One environment variable: its name, what it means in a sentence, and the default where there is one."""
+
+    name: str
+    meaning: str
+    default: str | None = None
+    secret: bool = False
+
+
+VARIABLES = (
+    Variable("AUTHSERVER_ISSUER", "Our public address, `https` (plain `http` only on loopback), no trailing slash; a path is allowed."),
+    Variable("AUTHSERVER_SECRET_KEY", "At least 50 random characters; signs cookies and refresh tokens.", secret=True),
+    Variable("AUTHSERVER_VAULT_KEYS", "`id:base64-of-32-bytes`, comma-separated; the first seals, all open.", secret=True),
+    Variable("AUTHSERVER_DATABASE_URL", "`postgres://…` or `sqlite:///…`; default: SQLite in the data directory."),
+    Variable("AUTHSERVER_CACHE_URL", "`redis://…` (Valkey or Redis); default: in the process, and then one worker only."),
+    Variable("AUTHSERVER_KEY_SOURCE", "Where signing keys live: `database`, `pem`, `ephemeral`, or a dotted path.", "database"),
+    Variable("AUTHSERVER_SIGNING_KEY_FILE", "PEM file of the signing key, for the key source `pem`."),
+    Variable("AUTHSERVER_TRUSTED_PROXIES", "How many proxies stand in front of us and set `X-Forwarded-For`.", "0"),
+    Variable("AUTHSERVER_ALLOWED_HOSTS", "Host names we answer to, comma-separated; default: the issuer's host."),
+    Variable("AUTHSERVER_ADMIN_PATH", "Path of the operators' console, with a trailing slash.", "admin/"),
+    Variable("AUTHSERVER_CONFIG", "A configuration file (YAML) applied at the start."),
+    Variable("AUTHSERVER_DATA_DIR", "Where SQLite and generated secrets live.", "var"),
+    Variable("AUTHSERVER_CA_FILE", "Extra certificate authorities for outbound requests (PEM)."),
+    Variable("AUTHSERVER_LOG_FORMAT", "`console` or `json`.", "json"),
+    Variable("AUTHSERVER_LOG_LEVEL", "`DEBUG`, `INFO`, `WARNING`, `ERROR`.", "INFO"),
+    Variable("AUTHSERVER_WORKERS", "gunicorn worker processes.", "1"),
+    Variable("AUTHSERVER_THREADS", "Threads of each worker.", "4"),
+    Variable("AUTHSERVER_DEMO", "`1` mounts the demo identity provider; loopback only. `./dev run` sets it."),
+    Variable("AUTHSERVER_DEMO_CLIENT_SECRET", "Our client secret at the demo identity provider.", secret=True),
+    Variable("AUTHSERVER_DEMO_RESOURCE_SERVER_SECRET", "The demo MCP server's secret.", secret=True),
+)
+_KNOWN = {variable.name: variable for variable in VARIABLES}
+
+
+@dataclass
+class Environment:
+    """Reads variables and collects what is missing, so that one message can name all of it."""
+
+    missing: list[str] = field(default_factory=list)
+
+    def get(self, name: str) -> str | None:
+        """The value of `NAME`, else the content of `NAME_FILE` without its last newline, else the default."""
+        variable = _KNOWN[name]
+        value = os.environ.get(name)
+        if value is None and (path := os.environ.get(f"{name}_FILE")):
+            try:
+                value = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+            except (OSError, UnicodeDecodeError) as error:
+                self.missing.append(f"{name}_FILE: {path} cannot be read ({type(error).__name__})")
+                return variable.default
+        return value if value else variable.default
+
+    def require(self, name: str, otherwise: str = "") -> str:
+        """The value of `NAME`; noted as missing where there is none."""
+        value = self.get(name)
+        if value is None:
+            self.missing.append(f"{name} (or {name}_FILE): {_KNOWN[name].meaning}")
+            return otherwise
+        return value
+
+    def flag(self, name: str) -> bool:
+        return (self.get(name) or "").lower() in {"1", "true", "yes", "on"}
+
+    def number(self, name: str, *, at_least: int) -> int:
+        value = self.get(name) or ""
+        if not value.isascii() or not value.isdigit() or int(value) < at_least:
+            self.missing.append(f"{name}: a whole number, at least {at_least}, is needed")
+            return at_least
+        return int(value)
+
+    def check(self) -> None:
+        """Raise `MissingConfiguration` with the complete list, if anything was missing."""
+        if self.missing:
+            raise MissingConfiguration("Authserver cannot start. Missing or wrong:\n  - " + "\n  - ".join(self.missing))
+
+
+def secret_reference(name: str) -> str | None:
+    """A value that a configuration file refers to as `{env: NAME}`; any name, `NAME_FILE` honoured."""
+    value = os.environ.get(name)
+    if value is None and (path := os.environ.get(f"{name}_FILE")):
+        value = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    return value

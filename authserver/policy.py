@@ -1,0 +1,87 @@
+"""The operator's lifetimes and registration mode: one row, read at most every five seconds a process.
+
+A stale read is safe here: it moves a lifetime by seconds. Nothing about revocation is decided on it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import Any
+
+from authserver.models import Policy
+
+MAX_AGE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Lifetimes:
+    """All in seconds (behaviour.md, Lifetimes)."""
+
+    access_token: int = 3600
+    refresh_idle: int = 30 * 86400
+    refresh_absolute: int = 90 * 86400
+    refresh_replay: int = 120
+    code: int = 60
+    pending: int = 900
+    browser_session: int = 12 * 3600
+
+
+@dataclass(frozen=True)
+class Cimd:
+    """Client ID Metadata Documents. Host lists hold exact names or `*.example.com`."""
+
+    enabled: bool = True
+    allow_private_network: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+    denied_hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Registration:
+    """`mode`: open, approval, token or closed."""
+
+    mode: str = "open"
+    cimd: Cimd = Cimd()
+
+
+@dataclass(frozen=True)
+class CurrentPolicy:
+    lifetimes: Lifetimes = field(default_factory=Lifetimes)
+    registration: Registration = field(default_factory=Registration)
+
+
+_lock = Lock()
+_cached: tuple[float, CurrentPolicy] | None = None
+
+
+def current() -> CurrentPolicy:
+    """The policy in force, no older than `MAX_AGE_SECONDS`."""
+    global _cached
+    cached = _cached
+    if cached is not None and time.monotonic() - cached[0] < MAX_AGE_SECONDS:
+        return cached[1]
+    with _lock:
+        row = Policy.objects.filter(pk=1).first()
+        fresh = from_json(row.lifetimes, row.registration) if row else CurrentPolicy()
+        _cached = (time.monotonic(), fresh)
+        return fresh
+
+
+def forget() -> None:
+    """Read again next time: called after a change, so that the process that made it sees it at once."""
+    global _cached
+    _cached = None
+
+
+def from_json(lifetimes: dict[str, int], registration: dict[str, Any]) -> CurrentPolicy:
+    """The typed policy of a stored row; both dicts hold only what differs from the defaults."""
+    cimd = dict(registration.get("cimd", {}))
+    for hosts in ("allowed_hosts", "denied_hosts"):
+        if hosts in cimd:
+            cimd[hosts] = tuple(cimd[hosts])
+    return CurrentPolicy(
+        lifetimes=replace(Lifetimes(), **lifetimes),
+        registration=Registration(mode=registration.get("mode", "open"), cimd=replace(Cimd(), **cimd)),
+    )

@@ -1,0 +1,27 @@
+"""Scopes are a resource's; django-oauth-toolkit's backend setting points here so that nothing falls back to its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oauth2_provider.scopes import BaseScopes
+
+IDENTITY_SCOPES = {
+    "openid": "know who you are",
+    "profile": "see your name",
+    "email": "see your e-mail address",
+    "offline_access": "stay connected while you are away",
+}
+
+
+class ResourceScopes(BaseScopes):
+    """Only what does not depend on the resource; the validator checks a request's scopes against its resource."""
+
+    def get_all_scopes(self) -> dict[str, str]:
+        return dict(IDENTITY_SCOPES)
+
+    def get_available_scopes(self, application: Any = None, request: Any = None, *args: Any, **kwargs: Any) -> list[str]:
+        return list(IDENTITY_SCOPES)
+
+    def get_default_scopes(self, application: Any = None, request: Any = None, *args: Any, **kwargs: Any) -> list[str]:
+        return []

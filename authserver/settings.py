@@ -1,0 +1,311 @@
+"""Wiring: Django's settings from `env.py`. Nothing imports this module; use `authserver.conf` or `django.conf`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+
+from authserver.env import Environment, MissingConfiguration
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Environment()
+
+DEMO = env.flag("AUTHSERVER_DEMO")
+DEBUG = False
+DATA_DIR = Path(env.get("AUTHSERVER_DATA_DIR") or "var").resolve()
+
+# --- Who we are ---------------------------------------------------------------------------------------------------
+ISSUER = env.require("AUTHSERVER_ISSUER", "http://localhost")
+_issuer = urlsplit(ISSUER)
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+try:
+    _issuer_port = _issuer.port
+except ValueError:
+    _issuer_port = -1
+if (
+    _issuer.scheme not in {"http", "https"}
+    or not _issuer.hostname
+    or _issuer_port == -1
+    or ISSUER.endswith("/")
+    or _issuer.query
+    or _issuer.fragment
+    or "@" in _issuer.netloc
+    or "?" in ISSUER
+    or "#" in ISSUER
+):
+    env.missing.append("AUTHSERVER_ISSUER: an absolute URL without trailing slash, query or fragment is needed")
+elif _issuer.scheme == "http" and _issuer.hostname not in _LOOPBACK:
+    env.missing.append("AUTHSERVER_ISSUER: must be https (plain http is for loopback only)")
+if DEMO and _issuer.hostname not in _LOOPBACK:
+    env.missing.append("AUTHSERVER_DEMO: demo mode is for loopback issuers only")
+SECURE = _issuer.scheme == "https"
+
+_hosts = env.get("AUTHSERVER_ALLOWED_HOSTS")
+ALLOWED_HOSTS = [host.strip() for host in _hosts.split(",") if host.strip()] if _hosts else [_issuer.hostname or ""]
+if not _hosts and _issuer.hostname in _LOOPBACK:
+    ALLOWED_HOSTS = sorted(_LOOPBACK | {"[::1]"})
+if "*" in ALLOWED_HOSTS:
+    env.missing.append("AUTHSERVER_ALLOWED_HOSTS: name the hosts; `*` would let anyone choose our address")
+
+SECRET_KEY = env.require("AUTHSERVER_SECRET_KEY", "-")
+if SECRET_KEY != "-" and len(SECRET_KEY) < 50:
+    env.missing.append("AUTHSERVER_SECRET_KEY: at least 50 random characters are needed")
+
+
+def _vault_keys(value: str) -> dict[str, bytes]:
+    """`id:base64,id:base64` as an ordered dict; the first seals."""
+    keys: dict[str, bytes] = {}
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        key_id, _, encoded = part.partition(":")
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError):
+            key = b""
+        if not key_id.isalnum() or len(key_id) > 32 or len(key) != 32 or key_id in keys:
+            env.missing.append("AUTHSERVER_VAULT_KEYS: each key is `id:base64-of-32-bytes`, ids distinct")
+            return {}
+        keys[key_id] = key
+    return keys
+
+
+VAULT_KEYS = _vault_keys(env.require("AUTHSERVER_VAULT_KEYS"))
+
+# --- Our own settings ---------------------------------------------------------------------------------------------
+_KEY_SOURCES = {
+    "database": "authserver.keys.database.DatabaseSigner",
+    "pem": "authserver.keys.pem.PemSigner",
+    "ephemeral": "authserver.keys.ephemeral.EphemeralSigner",
+}
+_key_source = env.get("AUTHSERVER_KEY_SOURCE") or "database"
+_signing_key_file = env.get("AUTHSERVER_SIGNING_KEY_FILE")
+if _key_source == "pem" and not _signing_key_file:
+    env.missing.append("AUTHSERVER_SIGNING_KEY_FILE: the key source `pem` needs it")
+if _key_source not in _KEY_SOURCES and "." not in _key_source:
+    env.missing.append("AUTHSERVER_KEY_SOURCE: database, pem, ephemeral or a dotted path")
+
+AUTHSERVER: dict[str, Any] = {
+    "issuer": ISSUER,
+    "demo": DEMO,
+    "trusted_proxies": env.number("AUTHSERVER_TRUSTED_PROXIES", at_least=0),
+    "signing_backend": _KEY_SOURCES.get(_key_source, _key_source),
+    "signing_key_file": _signing_key_file,
+}
+VAULT_BACKEND = "accounts.vault.database.DatabaseVault"
+SEALING_BACKEND = "accounts.vault.keyring.KeyRingSealing"
+UPSTREAM_CA_FILE = env.get("AUTHSERVER_CA_FILE")
+DEMO_UPSTREAM_CLIENT_ID = "authserver-demo"
+DEMO_UPSTREAM_CLIENT_SECRET = env.get("AUTHSERVER_DEMO_CLIENT_SECRET") or ""
+CONFIG_FILE = env.get("AUTHSERVER_CONFIG")
+WORKERS = env.number("AUTHSERVER_WORKERS", at_least=1)
+THREADS = env.number("AUTHSERVER_THREADS", at_least=1)
+if DEMO and not DEMO_UPSTREAM_CLIENT_SECRET:
+    env.missing.append("AUTHSERVER_DEMO_CLIENT_SECRET: demo mode needs it")
+
+# --- Applications -------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "authserver.console.apps.ConsoleConfig",  # Django's admin with our site
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "oauth2_provider",
+    "social_django",
+    "accounts",
+    "upstream",
+    "authserver",
+    *(["upstream.demo"] if DEMO else []),
+]
+MIDDLEWARE = [
+    "authserver.middleware.RequestId",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "authserver.middleware.EdgeGuard",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "authserver.urls"
+WSGI_APPLICATION = "authserver.wsgi.application"
+APPEND_SLASH = False  # no endpoint redirects for a slash (behaviour.md, codes and refresh tokens 4)
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+    "authserver.hashers.RandomSecretHasher",  # for generated client secrets only; never the first, so never for people
+]
+
+# --- Database and cache -------------------------------------------------------------------------------------------
+DATABASES: dict[str, Any] = {
+    "default": environ.Env.db_url_config(env.get("AUTHSERVER_DATABASE_URL") or f"sqlite:///{DATA_DIR / 'authserver.sqlite3'}")
+}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",  # a writer takes its lock at BEGIN, or parallel refreshes answer "locked"
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+    }
+    DATABASES["default"]["CONN_MAX_AGE"] = None
+elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    DATABASES["default"].setdefault("OPTIONS", {})
+    DATABASES["default"]["CONN_MAX_AGE"] = 0  # the pool keeps the connections
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": max(4, THREADS + 2), "timeout": 10}
+else:
+    env.missing.append("AUTHSERVER_DATABASE_URL: postgres:// or sqlite:/// is needed")
+
+_cache_url = env.get("AUTHSERVER_CACHE_URL")
+CACHES: dict[str, Any] = {"default": environ.Env.cache_url_config(_cache_url or "locmemcache://")}
+CACHE_IS_SHARED = _cache_url is not None
+
+# --- Browser: sessions, cookies, headers --------------------------------------------------------------------------
+SESSION_COOKIE_NAME = "__Host-authserver-session" if SECURE else "authserver-session"
+SESSION_COOKIE_SECURE = SECURE
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_PATH = "/"
+CSRF_COOKIE_NAME = "__Host-authserver-csrf" if SECURE else "authserver-csrf"
+CSRF_COOKIE_SECURE = SECURE
+CSRF_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_SSL_REDIRECT = False  # TLS ends at the proxy; a redirect would leak what was sent in clear
+SECURE_HSTS_SECONDS = 31536000 if SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = False
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
+USE_X_FORWARDED_HOST = False
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'"],
+        "script-src": ["'self'"],  # Django's admin needs its own files; our pages have none
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+
+# --- Pages --------------------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+LOGIN_URL = "admin:login"
+_prefix = f"{_issuer.path.strip('/')}/" if _issuer.path.strip("/") else ""
+STATIC_URL = f"/{_prefix}static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = True
+ADMIN_PATH = (env.get("AUTHSERVER_ADMIN_PATH") or "admin/").lstrip("/")
+
+# --- django-oauth-toolkit -----------------------------------------------------------------------------------------
+OAUTH2_PROVIDER_APPLICATION_MODEL = "authserver.Client"
+OAUTH2_PROVIDER_GRANT_MODEL = "authserver.Grant"
+OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "authserver.AccessToken"
+OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL = "authserver.RefreshToken"
+OAUTH2_PROVIDER_ID_TOKEN_MODEL = "authserver.IDToken"
+OAUTH2_PROVIDER: dict[str, Any] = {
+    "OAUTH2_VALIDATOR_CLASS": "authserver.validator.Validator",
+    "OAUTH2_SERVER_CLASS": "authserver.server.Server",
+    "OAUTH2_BACKEND_CLASS": "authserver.backend.OAuthCore",
+    "OIDC_ENABLED": False,  # our own metadata and keys; DOT's OIDC views sign RS256 only
+    "OIDC_ISS_ENDPOINT": ISSUER,  # never from the Host header
+    "SCOPES_BACKEND_CLASS": "authserver.scopes.ResourceScopes",
+    "PKCE_REQUIRED": True,
+    "ROTATE_REFRESH_TOKEN": True,
+    "REFRESH_TOKEN_REUSE_PROTECTION": True,
+    "REFRESH_TOKEN_GRACE_PERIOD_SECONDS": 0,
+    "REFRESH_TOKEN_EXPIRE_SECONDS": 30 * 86400,
+    "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
+    "AUTHORIZATION_CODE_EXPIRE_SECONDS": 60,
+    "ALLOWED_REDIRECT_URI_SCHEMES": ["https", "http"],
+    "ALLOW_URI_WILDCARDS": False,
+    "ALLOW_LOCALHOST_LOOPBACK": True,
+    "REQUEST_APPROVAL_PROMPT": "force",
+    "CLIENT_SECRET_HASHER": "random_secret_sha256",
+    "CLIENT_SECRET_GENERATOR_LENGTH": 64,
+    "DCR_ENABLED": False,  # our own registration package
+    "CIMD_ENABLED": False,
+    "COMPLIANT_BCP_RFC9700_IMPLICIT_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PASSWORD_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PKCE_METHOD": True,
+    "COMPLIANT_BCP_RFC9700_ACCESS_TOKEN_TRANSPORT": True,
+    "COMPLIANT_BCP_RFC9700_AUTHZ_RESPONSE_ISS": True,
+    "COMPLIANT_BCP_RFC9700_TOKEN_STORAGE": True,
+    "COMPLIANT_BCP_RFC9700_REFRESH_TOKEN": True,
+    "COMPLIANT_BCP_RFC9700_REDIRECT_URI_MATCHING": True,
+    "COMPLIANT_BCP_RFC9700_PKCE_REQUIRED": True,
+    "APPLICATION_ADMIN_CLASS": "authserver.console.clients.ClientAdmin",
+    "GRANT_ADMIN_CLASS": "authserver.console.tokens.GrantAdmin",
+    "ACCESS_TOKEN_ADMIN_CLASS": "authserver.console.tokens.AccessTokenAdmin",
+    "REFRESH_TOKEN_ADMIN_CLASS": "authserver.console.tokens.RefreshTokenAdmin",
+    "ID_TOKEN_ADMIN_CLASS": "authserver.console.tokens.IDTokenAdmin",
+}
+
+# --- social-auth --------------------------------------------------------------------------------------------------
+SOCIAL_AUTH_STRATEGY = "upstream.strategy.ProviderStrategy"
+SOCIAL_AUTH_STORAGE = "social_django.models.DjangoStorage"
+SOCIAL_AUTH_PIPELINE = (
+    "social_core.pipeline.social_auth.social_details",
+    "social_core.pipeline.social_auth.social_uid",
+    "upstream.pipeline.refuse_strangers",
+    "social_core.pipeline.social_auth.auth_allowed",
+    "social_core.pipeline.social_auth.social_user",
+    "upstream.pipeline.create_user",
+    "social_core.pipeline.social_auth.associate_user",
+    "upstream.pipeline.update_profile",
+    "upstream.pipeline.keep_tokens",
+)
+
+# --- Logs ---------------------------------------------------------------------------------------------------------
+LOG_FORMAT = env.get("AUTHSERVER_LOG_FORMAT") or "json"
+if LOG_FORMAT not in {"json", "console"}:
+    env.missing.append("AUTHSERVER_LOG_FORMAT: console or json")
+LOG_LEVEL = (env.get("AUTHSERVER_LOG_LEVEL") or "INFO").upper()
+if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+    env.missing.append("AUTHSERVER_LOG_LEVEL: DEBUG, INFO, WARNING or ERROR")
+LOGGING_CONFIG = "authserver.logs.configure"
+LOGGING = {"format": LOG_FORMAT, "level": LOG_LEVEL}
+
+try:
+    env.check()
+except MissingConfiguration as error:
+    raise SystemExit(str(error)) from None
