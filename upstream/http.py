@@ -1,0 +1,303 @@
+"""The one door to other people's servers: providers, and the client metadata documents of CIMD.
+
+`request` decides where a call may go before it connects, resolves the name once and connects to the address it has
+checked (so a name cannot change its mind in between), follows no redirect, reads no proxy from the environment,
+keeps no cookie, and bounds time and size. Connections and the TLS context are kept for the process: a handshake
+costs more than all else here.
+
+urllib3 is used directly. `requests-hardened` pins its connections too, but has no bound on a whole call, looks at
+the first address of a name only, lets IPv4-compatible addresses and every port pass, and `requests` keeps one
+cookie jar for all callers.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json as jsonlib
+import logging
+import socket
+import ssl
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+import certifi
+import urllib3
+from django.conf import settings
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError, SSLError
+from urllib3.exceptions import TimeoutError as TimedOut
+from urllib3.util.connection import create_connection
+
+from upstream import addresses
+from upstream.errors import OutboundFailed, OutboundRefused
+
+MIB = 1024 * 1024
+_CHUNK_BYTES = 64 * 1024
+_POOLS = 64
+_CONNECTIONS_PER_HOST = 16
+
+# At DEBUG it writes every request's path and query.
+logging.getLogger("urllib3").setLevel(logging.WARNING)
+
+_deadline: ContextVar[float] = ContextVar("_deadline")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, whatever its status. `headers` is case-insensitive; `body` never shows in a log."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    def text(self) -> str:
+        """The body as UTF-8. Raises `OutboundFailed("garbage")`."""
+        try:
+            return self.body.decode("utf-8")
+        except UnicodeDecodeError:
+            raise OutboundFailed("garbage") from None
+
+    def json(self) -> Any:
+        """The body as JSON (RFC 8259, so no NaN). Raises `OutboundFailed("garbage")`."""
+        try:
+            return jsonlib.loads(self.text(), parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
+            raise OutboundFailed("garbage") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def request(
+    method: str,
+    url: str,
+    *,
+    allow_private_network: bool = False,
+    headers: Mapping[str, str] | None = None,
+    data: Mapping[str, str] | bytes | None = None,
+    json: Any = None,
+    auth: tuple[str, str] | None = None,
+    timeout_seconds: float = 10,
+    max_bytes: int = MIB,
+) -> Answer:
+    """One call, and the answer whatever its status is; a redirect is an answer like any other.
+
+    `data` is a form (a mapping) or raw bytes, `json` a JSON body, `auth` HTTP Basic credentials. `timeout_seconds`
+    bounds the whole call, name lookup and slow dripping included. Raises `OutboundRefused` or `OutboundFailed`.
+    """
+    target = addresses.parse(url, allow_private_network=allow_private_network)
+    sent, body = _prepare(headers, data, json, auth)
+    token = _deadline.set(time.monotonic() + timeout_seconds)
+    try:
+        pool = _pools(allow_private_network).connection_from_host(target.host, target.port, target.scheme)
+        response = pool.urlopen(
+            method,
+            target.path,
+            body=body,
+            headers=sent,
+            retries=False,
+            redirect=False,
+            timeout=urllib3.Timeout(connect=timeout_seconds, read=timeout_seconds),
+            preload_content=False,
+            decode_content=False,
+        )
+        try:
+            content = _read(response, max_bytes)
+        except BaseException:
+            response.close()
+            raise
+        response.release_conn()
+        return Answer(response.status, response.headers, content)
+    except (TimedOut, TimeoutError):
+        raise OutboundFailed("timeout") from None
+    except SSLError:
+        raise OutboundFailed("tls") from None
+    except (HTTPError, OSError, http.client.HTTPException):
+        raise OutboundFailed("connection") from None
+    except ValueError:  # a header or method that cannot be written, such as a token with a line break in it
+        raise OutboundFailed("request") from None
+    finally:
+        _deadline.reset(token)
+
+
+def _prepare(
+    headers: Mapping[str, str] | None,
+    data: Mapping[str, str] | bytes | None,
+    json: Any,
+    auth: tuple[str, str] | None,
+) -> tuple[urllib3.HTTPHeaderDict, bytes | None]:
+    sent = urllib3.HTTPHeaderDict({"User-Agent": "authserver", "Accept": "application/json"})
+    sent["Accept-Encoding"] = "identity"  # nothing is decompressed here, so nothing can grow while it is
+    body: bytes | None = None
+    if json is not None:
+        body = jsonlib.dumps(json).encode()
+        sent["Content-Type"] = "application/json"
+    elif isinstance(data, bytes):
+        body = data
+    elif data is not None:
+        body = urlencode(data).encode()
+        sent["Content-Type"] = "application/x-www-form-urlencoded"
+    if auth is not None:
+        sent["Authorization"] = "Basic " + b64encode(f"{auth[0]}:{auth[1]}".encode()).decode()
+    for name, value in (headers or {}).items():
+        sent[name] = value
+    return sent, body
+
+
+def _read(response: urllib3.BaseHTTPResponse, max_bytes: int) -> bytes:
+    """The body, refused as soon as it is known to pass `max_bytes`."""
+    announced = response.headers.get("Content-Length", "")
+    if announced.isdigit() and int(announced) > max_bytes:
+        raise OutboundFailed("too_large")
+    content = bytearray()
+    while chunk := response.read(_CHUNK_BYTES, decode_content=False):
+        content += chunk
+        if len(content) > max_bytes:
+            raise OutboundFailed("too_large")
+    return bytes(content)
+
+
+def _remaining() -> float:
+    """Seconds left of this call. Raises `TimeoutError` when there are none."""
+    left = _deadline.get() - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+class _DeadlineReader(io.RawIOBase):
+    """Gives each read only what is left of the whole call: a byte now and then does not hold us for ever."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._raw = sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._socket.settimeout(_remaining())
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _DeadlineSocket:
+    """As much of a socket as `http.client.HTTPResponse` uses."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_DeadlineReader(self._socket))
+
+
+class _DeadlineResponse(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(_DeadlineSocket(sock), *args, **kwargs)  # type: ignore[arg-type]  # it only calls makefile
+
+
+class _Guarded(HTTPConnection):
+    """Connects to an address that has been checked, and to no other. TLS still verifies the name asked for."""
+
+    allow_private_network: ClassVar[bool] = False
+    response_class = _DeadlineResponse
+
+    def _new_conn(self) -> socket.socket:
+        candidates = _resolve(self.host, self.port or 0)
+        allowed = addresses.checked(candidates, allow_private_network=self.allow_private_network)
+        failure: OSError = OSError("no address")
+        for left, address in zip(range(len(allowed), 0, -1), allowed, strict=True):
+            try:
+                # A share of the time each, so that one dead address leaves time for the next.
+                seconds = _remaining() / left
+                return create_connection(
+                    (address, self.port or 0), seconds, socket_options=self.socket_options
+                )
+            except OSError as error:
+                failure = error
+        raise OutboundFailed("timeout" if isinstance(failure, TimeoutError) else "connection")
+
+
+class _GuardedTls(_Guarded, HTTPSConnection):
+    pass
+
+
+class _PrivateGuarded(_Guarded):
+    allow_private_network = True
+
+
+class _PrivateGuardedTls(_GuardedTls):
+    allow_private_network = True
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _GuardedTls
+
+
+class _PrivatePool(HTTPConnectionPool):
+    ConnectionCls = _PrivateGuarded
+
+
+class _PrivateTlsPool(HTTPSConnectionPool):
+    ConnectionCls = _PrivateGuardedTls
+
+
+def _resolve(host: str, port: int) -> list[str]:
+    """The addresses of a name or literal, in the resolver's order, each once. Raises `OutboundFailed`.
+
+    On its own thread, because the resolver knows no deadline.
+    """
+    found: list[str] = []
+    errors: list[OSError | UnicodeError] = []
+
+    def ask() -> None:
+        try:
+            answers = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+            found.extend(dict.fromkeys(str(answer[4][0]) for answer in answers))
+        except (OSError, UnicodeError) as error:
+            errors.append(error)
+
+    worker = threading.Thread(target=ask, name="resolve", daemon=True)
+    worker.start()
+    worker.join(_remaining())
+    if worker.is_alive():
+        raise OutboundFailed("timeout")
+    if errors or not found:
+        raise OutboundFailed("dns")
+    return list(found)
+
+
+@cache
+def _tls_context() -> ssl.SSLContext:
+    """One a process: reading the certificate authorities takes tens of milliseconds."""
+    context = ssl.create_default_context(cafile=certifi.where())
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.UPSTREAM_CA_FILE:
+        context.load_verify_locations(cafile=settings.UPSTREAM_CA_FILE)
+    return context
+
+
+@cache
+def _pools(allow_private_network: bool) -> urllib3.PoolManager:
+    """Kept apart, so that a connection made for development never serves a caller that may not have it."""
+    manager = urllib3.PoolManager(_POOLS, maxsize=_CONNECTIONS_PER_HOST, ssl_context=_tls_context())
+    manager.pool_classes_by_scheme = (
+        {"http": _PrivatePool, "https": _PrivateTlsPool} if allow_private_network else {"https": _TlsPool}
+    )
+    return manager
+
+
+__all__ = ["Answer", "OutboundFailed", "OutboundRefused", "request"]
