@@ -48,14 +48,17 @@ class TokenSession(models.Model):
     user_agent = models.CharField(max_length=512, blank=True)
     created_at = models.DateTimeField()
     last_used_at = models.DateTimeField()
-    idle_expires_at = models.DateTimeField(db_index=True)
-    expires_at = models.DateTimeField(db_index=True)
+    idle_expires_at = models.DateTimeField()  # never later than `expires_at`
+    expires_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
     close_reason = models.CharField(max_length=64, blank=True)
 
     class Meta:
         verbose_name = _("token session")
-        indexes = [models.Index(fields=["user", "closed_at"], name="session_user_closed")]
+        indexes = [
+            models.Index(fields=["user", "closed_at"], name="session_user_closed"),
+            models.Index(fields=["idle_expires_at"], name="session_open_until", condition=Q(closed_at__isnull=True)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.tsid[:8]}…"
@@ -64,7 +67,8 @@ class TokenSession(models.Model):
 class Credential(models.Model):
     """The sealed token set of one (user, provider, upstream subject), shared by that user's sessions.
 
-    `version` grows with every write; a writer names the version it saw. `lease_until` marks a refresh under way.
+    `version` grows with every change of the tokens or their state; a writer names the version it saw. `lease_until`
+    marks a refresh under way. `unlinked_at` is set while no session was ever opened with it: a sign-in that led nowhere.
     """
 
     class State(models.TextChoices):
@@ -86,10 +90,14 @@ class Credential(models.Model):
     lease_holder = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
+    signed_in_at = models.DateTimeField()
     refreshed_at = models.DateTimeField(null=True, blank=True)
-    last_used_at = models.DateTimeField(null=True, blank=True)
+    unlinked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        indexes = [
+            models.Index(fields=["unlinked_at"], name="credential_unlinked", condition=Q(unlinked_at__isnull=False)),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["user", "provider", "subject"], name="one_credential_per_upstream_subject"),
         ]
