@@ -67,8 +67,8 @@ class Client(AbstractApplication):
 class Grant(AbstractGrant):
     """An authorization code. `code` holds its SHA-256; `tsid` names the session the approval opened."""
 
-    tsid = models.CharField(max_length=64)
-    redirect_uri_given = models.BooleanField(default=True)
+    tsid = models.CharField(max_length=64, db_index=True)
+    audience = models.ForeignKey("Resource", on_delete=models.CASCADE, related_name="+")
     claimed_at = models.DateTimeField(null=True, blank=True)
     failed_attempts = models.PositiveSmallIntegerField(default=0)
     auth_time = models.DateTimeField(null=True, blank=True)
@@ -102,6 +102,7 @@ class RefreshToken(AbstractRefreshToken):
 
     handle = models.CharField(max_length=32, unique=True)
     tsid = models.CharField(max_length=64, db_index=True)
+    audience = models.ForeignKey("Resource", on_delete=models.CASCADE, related_name="+")
     generation = models.PositiveIntegerField(default=1)
     scope = models.TextField(blank=True)
     replay_checksum = models.CharField(max_length=64, blank=True)

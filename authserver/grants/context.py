@@ -1,0 +1,46 @@
+"""Our own state on oauthlib's request, out of reach of the caller.
+
+oauthlib answers `request.anything` with a form field of that name. So what we decide about a request is kept in one
+object in the request's instance dictionary and read only from there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from authserver.client_authentication import Presented
+from authserver.models import Client, Grant, RefreshToken, Resource
+from authserver.refresh_tokens import Genuine
+
+_KEY = "authserver"
+
+
+@dataclass
+class TokenContext:
+    """One token request: what was presented, the rows it names, and what we will say."""
+
+    now: datetime
+    parameters: dict[str, str] = field(repr=False)
+    presented: Presented
+    address: str | None = None
+    client: Client | None = None
+    grant: Grant | None = None
+    refresh: RefreshToken | None = None
+    genuine: Genuine | None = None
+    resource: Resource | None = None
+    tsid: str = ""
+    replayed: dict[str, Any] | None = field(default=None, repr=False)
+
+
+def attach(request: Any, context: TokenContext) -> TokenContext:
+    request.__dict__[_KEY] = context
+    return context
+
+
+def of(request: Any) -> TokenContext:
+    """The context that `attach` put there; a form field of the same name cannot stand in for it."""
+    context = request.__dict__[_KEY]
+    assert isinstance(context, TokenContext)  # noqa: S101 - narrows the type; `attach` is the only writer
+    return context

@@ -1,0 +1,145 @@
+"""The refresh token grant: sealed idempotent rotation.
+
+One conditional UPDATE decides who rotates. The winner's answer is stored in that very statement, sealed under a key
+derived from the token it took; every other request with that token, parallel or later inside the replay window, on any
+replica, opens it and answers the identical bytes. A genuine token of any older generation, or one replayed after the
+window, ends the session (RFC 9700 section 4.14.2).
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from accounts.vault import vault
+from accounts.vault.base import Damaged, SessionGone
+from accounts.vault.derived import open_under, seal_under
+from authserver import cascade, policy, refresh_tokens
+from authserver.errors import OAuthError
+from authserver.grants.context import TokenContext
+from authserver.grants.targets import check_target
+from authserver.models import RefreshToken, ResourceUpstream
+from authserver.scopes import IDENTITY_SCOPES
+
+
+def invalid(detail: str) -> OAuthError:
+    """One answer whatever is wrong with a refresh token: the client authorizes again."""
+    return OAuthError(
+        "invalid_grant",
+        "The refresh token is not valid: unknown, expired, revoked, already used, or given to another client.",
+        detail=detail,
+    )
+
+
+def find(token: str) -> tuple[refresh_tokens.Genuine | None, RefreshToken | None]:
+    """What the token proves, and its lineage with everything a refresh needs, in one read at most."""
+    genuine = refresh_tokens.read(token)
+    if genuine is None:
+        return None, None
+    rows = RefreshToken.objects.select_related("application", "user", "audience")
+    return genuine, rows.filter(handle=genuine.handle).first()
+
+
+def check(context: TokenContext) -> None:
+    """Everything behaviour.md asks of a refresh, before anything is written. Raises `OAuthError`."""
+    row, genuine, client = context.refresh, context.genuine, context.client
+    if row is None or genuine is None or client is None or row.application_id != client.pk:
+        raise invalid("unknown, or another client's")
+    if row.revoked is not None:
+        raise invalid("revoked")
+    if min(row.idle_expires_at, row.expires_at) <= context.now:
+        raise invalid("expired")
+    if genuine.checksum == row.token_checksum:
+        pass
+    elif _in_replay_window(row, genuine, context):
+        context.replayed = {}
+    elif genuine.generation >= row.generation:
+        raise invalid("of a generation this database has not seen")  # a restored backup, not a thief
+    else:
+        cascade.revoke_session(row.tsid, reason="refresh_token_reuse", actor=f"client:{client.client_id}")
+        raise invalid("reused; its session was ended")
+    if not row.user.is_active:
+        raise invalid("the user is not active")
+    check_target(context, row.audience)
+    try:
+        session = vault().sessions.alive(row.tsid, now=context.now)
+    except SessionGone:
+        raise invalid("its session is gone") from None
+    if session.dead_providers and _requires(row.audience_id, session.dead_providers):
+        raise invalid("a required upstream needs a new sign-in")
+    context.resource, context.tsid = row.audience, row.tsid
+
+
+def _in_replay_window(row: RefreshToken, genuine: refresh_tokens.Genuine, context: TokenContext) -> bool:
+    return (
+        genuine.checksum == row.replay_checksum and row.replay_until is not None and context.now < row.replay_until
+    )
+
+
+def _requires(resource_id: int, providers: tuple[str, ...]) -> bool:
+    return ResourceUpstream.objects.filter(
+        resource_id=resource_id, required=True, provider__name__in=providers
+    ).exists()
+
+
+def scopes_still_held(context: TokenContext) -> list[str]:
+    """The lineage's scopes that the resource still offers and the operator still lets the client have."""
+    row = context.refresh
+    assert row is not None  # noqa: S101 - `check` refused that
+    offered = {*row.audience.scopes, *IDENTITY_SCOPES}
+    if allowed := set(row.application.allowed_scopes.split()):
+        offered &= allowed
+    held = [scope for scope in row.scope.split() if scope in offered]
+    if row.scope and not held:
+        raise OAuthError("invalid_scope", "None of the scopes that were granted is offered any more.")
+    return held
+
+
+def save(context: TokenContext, token: dict[str, Any]) -> None:
+    """Rotate, or become the answer that the rotation of this token already had."""
+    row, genuine = context.refresh, context.genuine
+    if row is None or genuine is None:
+        raise invalid("save without check")
+    if context.replayed is not None:
+        _become_kept_answer(context, row, token)
+        return
+    lifetimes = policy.current().lifetimes
+    presented = context.parameters["refresh_token"]
+    successor = refresh_tokens.mint(row.handle, row.generation + 1)
+    token["refresh_token"] = successor
+    idle_expires_at = context.now + timedelta(seconds=lifetimes.refresh_idle)
+    rotated = RefreshToken.objects.filter(
+        pk=row.pk, generation=row.generation, token_checksum=genuine.checksum, revoked=None
+    ).update(
+        generation=row.generation + 1,
+        token_checksum=refresh_tokens.checksum(successor),
+        replay_checksum=genuine.checksum,
+        replay_sealed=seal_under(presented, json.dumps(token).encode(), row.handle),
+        replay_until=context.now + timedelta(seconds=lifetimes.refresh_replay),
+        idle_expires_at=idle_expires_at,
+        updated=context.now,
+    )
+    if not rotated:
+        _follow_the_winner(context, token)
+        return
+    if not vault().sessions.touch(row.tsid, idle_expires_at=idle_expires_at, now=context.now):
+        raise invalid("its session ended meanwhile")
+
+
+def _follow_the_winner(context: TokenContext, token: dict[str, Any]) -> None:
+    """Somebody else's UPDATE came first: a rotation of the same token, or a revocation."""
+    assert context.refresh is not None and context.genuine is not None  # noqa: S101 - called by `save` only
+    row = RefreshToken.objects.filter(pk=context.refresh.pk).first()
+    if row is None or row.revoked is not None or not _in_replay_window(row, context.genuine, context):
+        raise invalid("revoked or rotated meanwhile")
+    _become_kept_answer(context, row, token)
+
+
+def _become_kept_answer(context: TokenContext, row: RefreshToken, token: dict[str, Any]) -> None:
+    try:
+        kept = json.loads(open_under(context.parameters["refresh_token"], row.replay_sealed, row.handle))
+    except Damaged:
+        raise invalid("the kept answer does not open") from None
+    token.clear()
+    token.update(kept)

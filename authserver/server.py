@@ -1,0 +1,66 @@
+"""oauthlib's token endpoint with the three grants we serve, and no others to switch on by accident."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oauthlib.oauth2.rfc6749.endpoints.token import TokenEndpoint
+from oauthlib.oauth2.rfc6749.grant_types import AuthorizationCodeGrant, RefreshTokenGrant
+from oauthlib.oauth2.rfc6749.tokens import TokenBase
+
+from authserver import mint
+from authserver.exchange.grant import TokenExchangeGrant
+from authserver.grants import context
+from authserver.grants.targets import lifetime_seconds
+
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - RFC 8693 section 2.1
+GRANT_TYPES = ("authorization_code", "refresh_token", TOKEN_EXCHANGE)
+
+
+class SessionToken(TokenBase):
+    """Our token handler: a signed `at+jwt` for the session that the grant's row names."""
+
+    def create_token(self, request: Any, refresh_token: bool = False) -> dict[str, Any]:
+        """The answer of RFC 6749 section 5.1; the validator's `save_token` adds the refresh token as it stores it."""
+        ours = context.of(request)
+        if ours.replayed is not None or ours.resource is None or ours.client is None:
+            return {}  # the kept answer takes its place
+        scope = " ".join(request.scopes)
+        seconds = lifetime_seconds(ours.resource)
+        return {
+            "access_token": mint.access_token(
+                subject=request.user.pk,
+                audience=ours.resource.identifier,
+                client_id=ours.client.client_id,
+                scope=scope,
+                tsid=ours.tsid,
+                lifetime_seconds=seconds,
+                now=ours.now,
+            ),
+            "token_type": "Bearer",
+            "expires_in": seconds,
+            "scope": scope,
+        }
+
+    def validate_request(self, request: Any) -> bool:
+        """Bearer requests are checked by `verify`, never here."""
+        return False
+
+    def estimate_type(self, request: Any) -> int:
+        return 0
+
+
+class Server(TokenEndpoint):
+    """django-oauth-toolkit's `OAUTH2_SERVER_CLASS`. Authorization, introspection and the rest are our own views."""
+
+    def __init__(self, request_validator: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(
+            default_grant_type="authorization_code",
+            default_token_type=SessionToken(),
+            grant_types={
+                "authorization_code": AuthorizationCodeGrant(request_validator),
+                "refresh_token": RefreshTokenGrant(request_validator),
+                TOKEN_EXCHANGE: TokenExchangeGrant(),
+            },
+        )
+        self.request_validator = request_validator

@@ -1,0 +1,49 @@
+"""`/oauth/token` (RFC 6749 section 3.2): one door, one grant class each behind it."""
+
+from __future__ import annotations
+
+import structlog
+from django.db import DatabaseError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import method_decorator
+from django.views import View
+from django.views.decorators.csrf import csrf_exempt
+from oauth2_provider.views.mixins import OAuthLibMixin
+from oauthlib.oauth2 import OAuth2Error
+
+from authserver.cors import cross_origin
+from authserver.errors import OAuthError, render
+
+log = structlog.get_logger("oauth.token")
+
+
+@method_decorator(csrf_exempt, name="dispatch")  # no cookie is read here
+@method_decorator(cross_origin(methods=("POST",)), name="dispatch")
+class TokenView(OAuthLibMixin, View):  # type: ignore[misc]  # django-oauth-toolkit ships no types
+    """POST only; form-encoded only; the query string is never read."""
+
+    http_method_names = ["post", "options"]
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        try:
+            _, headers, body, status = self.create_token_response(request)
+        except OAuthError as error:
+            return render(error)
+        except OAuth2Error as error:
+            return render(OAuthError(error.error, error.description or error.error, status=error.status_code))
+        except OperationalError as error:
+            log.error("storage failed", error=type(error).__name__)
+            return render(
+                OAuthError(
+                    "temporarily_unavailable", "Try again in a moment.", status=503, headers={"Retry-After": "1"}
+                )
+            )
+        except DatabaseError as error:
+            log.exception("storage refused", error=type(error).__name__)
+            return render(OAuthError("server_error", "The request could not be stored.", status=500))
+        response = HttpResponse(body, status=status, content_type="application/json")
+        response["Cache-Control"] = "no-store"
+        response["Pragma"] = "no-cache"
+        if status != 200:
+            log.info("refused", status=status, body=body)
+        return response
