@@ -45,4 +45,6 @@ def canonical(identifier: str) -> str:
     if not 0 < port < 65536:
         raise InvalidIdentifier("has an impossible port")
     rest = parts["rest"] or ""
-    return f"{scheme}://{host}{'' if port == DEFAULT_PORTS[scheme] else f':{port}'}{'' if rest == '/' else rest}"
+    if rest == "/" or rest.startswith("/?"):
+        rest = rest[1:]
+    return f"{scheme}://{host}{'' if port == DEFAULT_PORTS[scheme] else f':{port}'}{rest}"
