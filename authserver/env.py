@@ -34,6 +34,7 @@ VARIABLES = (
     Variable("AUTHSERVER_KEY_SOURCE", "Where signing keys live: `database`, `pem`, `ephemeral`, or a dotted path.", "database"),
     Variable("AUTHSERVER_SIGNING_KEY_FILE", "PEM file of the signing key, for the key source `pem`."),
     Variable("AUTHSERVER_TRUSTED_PROXIES", "How many proxies stand in front of us and set `X-Forwarded-For`.", "0"),
+    Variable("AUTHSERVER_RATE_LIMITS", "What differs from the default limits, as `register=30/minute,token=`; nothing after `=`: no limit."),
     Variable("AUTHSERVER_ALLOWED_HOSTS", "Host names we answer to, comma-separated; default: the issuer's host."),
     Variable("AUTHSERVER_ADMIN_PATH", "Path of the operators' console, with a trailing slash.", "admin/"),
     Variable("AUTHSERVER_CONFIG", "A configuration file (YAML) applied at the start."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -186,6 +187,22 @@ else:
 _cache_url = env.get("AUTHSERVER_CACHE_URL")
 CACHES: dict[str, Any] = {"default": environ.Env.cache_url_config(_cache_url or "locmemcache://")}
 CACHE_IS_SHARED = _cache_url is not None
+
+# --- Rate limits (behaviour.md, Limits) -----------------------------------------------------------------------------
+RATE_LIMITS = {
+    "token": "60/minute",  # by client and by address
+    "register": "10/minute",  # by address
+    "authorize": "60/minute",  # by address
+    "exchange": "600/minute",  # by resource server
+    "client_authentication": "10/minute",  # failures, by client and by address
+}
+if DEMO:  # everybody is one address there, and clients register at every step; a flood is still one
+    RATE_LIMITS = {name: "" for name in RATE_LIMITS} | {"register": "1200/minute"}
+for _entry in filter(None, (entry.strip() for entry in (env.get("AUTHSERVER_RATE_LIMITS") or "").split(","))):
+    _name, _equals, _limit = _entry.partition("=")
+    if _name not in RATE_LIMITS or not re.fullmatch("=(?:[1-9][0-9]{0,6}/(?:second|minute|hour|day))?", _equals + _limit):
+        env.missing.append("AUTHSERVER_RATE_LIMITS: each is `name=10/minute` or `name=`, names: " + ", ".join(RATE_LIMITS))
+    RATE_LIMITS[_name] = _limit
 
 # --- Browser: sessions, cookies, headers --------------------------------------------------------------------------
 SESSION_COOKIE_NAME = "__Host-authserver-session" if SECURE else "authserver-session"

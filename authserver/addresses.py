@@ -1,0 +1,51 @@
+"""Where a request comes from, as far as that can be known: the peer, or what the trusted proxies say about it."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from django.http import HttpRequest
+
+from authserver.conf import conf
+
+# Some proxies write the port behind the address: `192.0.2.1:1234` and `[2001:db8::1]:1234`.
+_WITH_PORT = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]{2,45})\](?::[0-9]{1,5})?|(?P<v4>[0-9.]{7,15}):[0-9]{1,5}")
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """The address of whoever spoke to the outermost of our `conf.trusted_proxies`, or None where it is no address.
+
+    Each proxy appends the address it was reached from, so the last `trusted_proxies` entries of `X-Forwarded-For` are
+    ours and everything before them is the caller's own invention. Without proxies the header is ignored.
+    """
+    peer = request.META.get("REMOTE_ADDR", "")
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "") if conf.trusted_proxies else ""
+    if not forwarded:
+        return _normal(peer)
+    entries = forwarded.split(",")[-conf.trusted_proxies :]
+    return _normal(entries[0].strip())
+
+
+def network_of(address: str | None) -> str:
+    """What one household or machine has to itself, for counting: an IPv4 address, or the /64 of an IPv6 address."""
+    if address is None:
+        return "unknown"
+    if ":" not in address:
+        return address
+    return str(ip_network((address, 64), strict=False))
+
+
+def _normal(text: str) -> str | None:
+    """One spelling an address; an IPv4 address that came in an IPv6 coat is written as IPv4."""
+    if parts := _WITH_PORT.fullmatch(text):
+        text = parts["v6"] or parts["v4"]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address):
+        if address.scope_id is not None:  # means something on one host only, and PostgreSQL's inet has no room for it
+            return None
+        address = address.ipv4_mapped or address
+    return str(address)
