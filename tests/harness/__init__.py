@@ -1,1 +1,1 @@
-"""What tests drive a running server with: a person at a browser, a plain OAuth client, running servers."""
+"""What tests stand on: the environment, a real PostgreSQL, real server processes, and people and clients to send there."""

@@ -1,0 +1,88 @@
+"""Our server as people start it: `./dev run`, a process of its own on a loopback port."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.harness import processes
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+START_SECONDS = 60
+
+
+@dataclass
+class Server:
+    """A running server. `issuer` is who it says it is, `url` is where this process listens; usually they are the same."""
+
+    issuer: str
+    url: str
+    port: int
+    data_dir: Path
+    process: subprocess.Popen[bytes]
+    log_file: Path
+
+    @property
+    def log(self) -> str:
+        """Everything it has printed, logged and complained about so far."""
+        return self.log_file.read_text(errors="replace")
+
+    def secret(self, name: str) -> str:
+        """A secret of its data directory by its file's name, such as `demo_resource_server_secret`."""
+        return (self.data_dir / name).read_text().strip()
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A `./dev manage` command with this server's environment; its output is captured, its status is yours to judge."""
+        return subprocess.run(
+            dev("manage", "--data-dir", self.data_dir, *arguments),
+            env=environment({}), capture_output=True, text=True, timeout=START_SECONDS, check=False,
+        )  # fmt: skip
+
+    def stop(self) -> int:
+        """Stop it as an operator would, with SIGTERM; answers its exit status. Idempotent."""
+        return processes.stop(self.process)
+
+
+def dev(verb: str, *arguments: str | Path) -> list[str | Path]:
+    """The command line of `./dev`, serving with the interpreter that runs the tests."""
+    return [sys.executable, ROOT / "dev", verb, "--python", sys.executable, *arguments]
+
+
+def environment(overrides: Mapping[str, str]) -> dict[str, str]:
+    """A caller's environment without ours: the tests' settings are no server's."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("AUTHSERVER_", "DJANGO_"))}
+    return own | overrides
+
+
+def start(
+    data_dir: Path, *arguments: str, issuer: str | None = None, port: int | None = None, **overrides: str
+) -> Server:
+    """Start a server over `data_dir` and wait until it is ready.
+
+    `arguments` go to `./dev run`, `overrides` into its environment. With another server's `issuer` and data directory it is
+    a second process of the same server.
+    """
+    port = port or processes.free_port()
+    url = f"http://localhost:{port}"
+    command = dev(
+        "run", "--port", str(port), "--data-dir", data_dir, *(("--issuer", issuer) if issuer else ()), *arguments
+    )
+    data_dir.mkdir(parents=True, exist_ok=True)
+    log_file = data_dir / f"server-{port}.log"
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            command, env=environment(overrides), stdout=log, stderr=log, preexec_fn=processes.die_with_parent
+        )
+    server = Server(issuer or url, url, port, data_dir, process, log_file)
+    deadline = time.monotonic() + START_SECONDS
+    while f"Ready: {server.issuer}" not in server.log:
+        if process.poll() is not None or time.monotonic() > deadline:
+            server.stop()
+            raise RuntimeError(f"The server did not start:\n{server.log}")
+        time.sleep(0.05)
+    return server
