@@ -6,29 +6,26 @@ they run.
 
 from __future__ import annotations
 
-from tests.harness import environment
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-environment.prepare()  # before anything below reads Django's settings
+import django
+import pytest
+from django.db import connection
 
-import os  # noqa: E402
-import shutil  # noqa: E402
-import signal  # noqa: E402
-from collections.abc import Callable, Iterator  # noqa: E402
-from contextlib import ExitStack  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import TYPE_CHECKING  # noqa: E402
-
-import django  # noqa: E402
-import pytest  # noqa: E402
-from django.db import connection  # noqa: E402
-
-from tests.harness import postgres  # noqa: E402
-from tests.harness import server as servers  # noqa: E402
+from tests.harness import environment, postgres
+from tests.harness import server as servers
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-django.setup()  # so that a conftest.py further down may import models
+environment.prepare()
+django.setup()  # here, so that a conftest.py further down may import models
 
 NEEDS_POSTGRES = {"postgres_url", "two_servers"}
 NEEDS_BROWSER = {"browser", "page"}
