@@ -1,0 +1,132 @@
+"""The consent page, and what is remembered of an answer."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from accounts.browser import ensure_browser, remember
+from accounts.models import User
+from authserver import policy, redirects
+from authserver.authorize.people import signed_in
+from authserver.authorize.request import AuthorizationRequest
+from authserver.authorize.responses import private
+from authserver.authorize.ticket import Ticket
+from authserver.authorize.upstreams import Connections, scopes_of, sign_in_choices
+from authserver.models import Client, Consent
+from authserver.scopes import IDENTITY_SCOPES
+
+REGISTERED = {
+    Client.RegistrationSource.DCR: "self-registered",
+    Client.RegistrationSource.CIMD: "metadata document",
+    Client.RegistrationSource.MANUAL: "configured by the operator",
+}
+
+
+def show(request: HttpRequest, asked: AuthorizationRequest) -> HttpResponse:
+    """The page. Writes nothing: its form carries a signed ticket, its cookie names the browser."""
+    person = signed_in(request)
+    ticket = Ticket(uuid.uuid4(), asked.raw, ensure_browser(request), str(person.pk) if person else "")
+    response = render(request, "authorize/consent.html", context(asked, person, ticket))
+    return private(remember(request, response))
+
+
+def context(asked: AuthorizationRequest, person: User | None, ticket: Ticket) -> dict[str, Any]:
+    client, connections = asked.client, Connections(person) if person else None
+    choices = [] if person else sign_in_choices(asked)
+    signing_in = {provider.pk for provider in choices}
+    upstreams = [
+        {
+            "title": entry.provider.title,
+            "scopes": list(scopes_of(entry.provider, entry)),
+            "why": connections.why(entry) if connections else "sign_in" if entry.provider_id in signing_in else "connect",
+        }
+        for entry in asked.upstreams
+        if entry.provider.enabled
+    ]
+    if not asked.upstreams:
+        upstreams = [{"title": provider.title, "scopes": [], "why": "sign_in"} for provider in choices[:1]]
+    kind = redirects.kind_of(asked.redirect_uri)
+    cimd = client.registration_source == Client.RegistrationSource.CIMD
+    return {
+        "client_name": client.name,
+        "client_is_proven": client.identity_is_proven,
+        "client_origin": urlsplit(client.client_id).hostname or "" if cimd else "",
+        "client_id": client.client_id,
+        "registered_how": REGISTERED[Client.RegistrationSource(client.registration_source)],
+        "redirect_host": redirects.host_of(asked.redirect_uri),
+        "redirect_kind": kind,
+        "redirect_port": urlsplit(asked.redirect_uri).port if kind == "loopback" else None,
+        "redirect_uri": asked.redirect_uri,
+        "resource_name": asked.resource.name,
+        "resource_identifier": asked.resource.identifier,
+        "scopes": [
+            {"name": scope, "words": asked.resource.scopes.get(scope) or IDENTITY_SCOPES.get(scope, "")}
+            for scope in asked.scopes
+        ],
+        "upstreams": upstreams,
+        "person": describe(person) if person else "",
+        "provider_choices": [{"name": p.name, "title": p.title} for p in choices] if len(choices) > 1 else [],
+        "form_action": reverse("authorize"),
+        "form_fields": [("ticket", ticket.dumps())],
+        "lasts_days": policy.current().lifetimes.refresh_idle // 86400,
+        "not_you_url": reverse("authorize-switch") if person else "",
+    }
+
+
+def describe(person: User) -> str:
+    return f"{person.name} ({person.email})" if person.name and person.email else person.get_full_name()
+
+
+def is_remembered(request: HttpRequest, asked: AuthorizationRequest, person: User) -> bool:
+    """Whether this person approved all of this before (behaviour.md, authorize 3).
+
+    Only for a client whose identity is proven; never when another site opened the page on the way to this computer's
+    own programs, where any of them may listen.
+    """
+    if not asked.client.identity_is_proven or "consent" in asked.prompt:
+        return False
+    own_computer = redirects.kind_of(asked.redirect_uri) != "https"
+    if own_computer and request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}:
+        return False
+    given = Consent.objects.filter(
+        user=person,
+        client=asked.client,
+        redirect_host=redirects.host_of(asked.redirect_uri),
+        resource=asked.resource,
+    ).first()
+    if given is None or not set(asked.scopes) <= set(given.scope.split()):
+        return False
+    return all(
+        set(scopes_of(entry.provider, entry)) <= set(given.upstream_scopes.get(entry.provider.name, []))
+        for entry in asked.upstreams
+    )
+
+
+def remember_answer(asked: AuthorizationRequest, person: User, *, now: datetime) -> None:
+    """Keep an approval, joined with what was approved before."""
+    if not asked.client.identity_is_proven:
+        return
+    key = {
+        "user": person,
+        "client": asked.client,
+        "redirect_host": redirects.host_of(asked.redirect_uri),
+        "resource": asked.resource,
+    }
+    before = Consent.objects.filter(**key).first()
+    scopes = dict.fromkeys([*(before.scope.split() if before else []), *asked.scopes])
+    upstream_scopes = dict(before.upstream_scopes) if before else {}
+    for entry in asked.upstreams:
+        earlier = upstream_scopes.get(entry.provider.name, [])
+        upstream_scopes[entry.provider.name] = list(dict.fromkeys([*earlier, *scopes_of(entry.provider, entry)]))
+    if before and before.scope.split() == list(scopes) and before.upstream_scopes == upstream_scopes:
+        return
+    Consent.objects.update_or_create(
+        **key, defaults={"scope": " ".join(scopes), "upstream_scopes": upstream_scopes, "granted_at": now}
+    )

@@ -1,0 +1,91 @@
+"""The end of an authorization: the session, the code, the remembered consent, in one transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.http import HttpRequest
+
+from accounts import audit
+from accounts.models import User
+from accounts.vault import vault
+from accounts.vault.base import NewSession
+from authserver import codes, policy, redirects
+from authserver.addresses import client_address
+from authserver.authorize.consent import remember_answer
+from authserver.authorize.people import auth_time
+from authserver.authorize.request import AuthorizationRequest
+from authserver.authorize.responses import client_url
+from authserver.authorize.upstreams import Connections
+from authserver.models import PendingAuthorization
+
+REDEEM_MARGIN_SECONDS = 60
+
+
+class AlreadyFinished(Exception):
+    """This approval gave its code before."""
+
+
+def finish(
+    request: HttpRequest,
+    asked: AuthorizationRequest,
+    user: User,
+    connections: Connections,
+    pending: PendingAuthorization | None,
+    *,
+    now: datetime,
+) -> str:
+    """Open the session, issue the code, and return where to send the browser. Raises `AlreadyFinished`.
+
+    The session starts with the code's own short life: redeeming the code extends it, and one never redeemed ends.
+    """
+    lifetimes = policy.current().lifetimes
+    address = client_address(request)
+    with transaction.atomic():
+        if pending is not None and not _claim(pending, now=now):
+            raise AlreadyFinished
+        tsid = vault().sessions.open(
+            NewSession(
+                user_id=user.pk,
+                client_id=asked.client.client_id,
+                redirect_host=redirects.host_of(asked.redirect_uri),
+                resource=asked.resource.identifier,
+                scopes=asked.scopes,
+                idle_expires_at=now + timedelta(seconds=lifetimes.code + REDEEM_MARGIN_SECONDS),
+                expires_at=now + timedelta(seconds=lifetimes.refresh_absolute),
+                approved=connections.approved(asked),
+                address=address,
+                user_agent=request.headers.get("User-Agent", "")[:512],
+            ),
+            now=now,
+        )
+        code = codes.issue(
+            client=asked.client,
+            user=user,
+            resource=asked.resource,
+            tsid=tsid,
+            redirect_uri=asked.redirect_uri,
+            scopes=asked.scopes,
+            code_challenge=asked.code_challenge,
+            nonce=asked.nonce,
+            auth_time=auth_time(request),
+            lifetime_seconds=lifetimes.code,
+            now=now,
+        )
+        remember_answer(asked, user, now=now)
+        audit.record(
+            "authorization.granted",
+            user_id=user.pk,
+            client_id=asked.client.client_id,
+            tsid=tsid,
+            resource=asked.resource.identifier,
+            address=address,
+            now=now,
+            scope=" ".join(asked.scopes),
+        )
+    return client_url(asked.destination, {"code": code})
+
+
+def _claim(pending: PendingAuthorization, *, now: datetime) -> bool:
+    return bool(PendingAuthorization.objects.filter(pk=pending.pk, finished_at=None).update(finished_at=now))

@@ -1,0 +1,149 @@
+"""From an approval to the code: sign in, connect what the resource needs, finish. Each return from a provider resumes.
+
+The approved request is one database row, bound to the browser; what happened on the way is noted on it, so that a
+provider which does not give what is needed is visited once and not for ever.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+
+from accounts import audit
+from accounts.models import User
+from authserver import policy
+from authserver.authorize import pages
+from authserver.authorize.finish import AlreadyFinished, finish
+from authserver.authorize.people import is_recent_enough, may_reach, signed_in
+from authserver.authorize.request import AuthorizationRequest
+from authserver.authorize.responses import leave
+from authserver.authorize.ticket import Ticket
+from authserver.authorize.upstreams import Connections, entry_for, scopes_of, sign_in_choices
+from authserver.models import PendingAuthorization
+from upstream import visits
+from upstream.errors import UpstreamError
+from upstream.models import Provider, Visit
+
+
+def begin(asked: AuthorizationRequest, ticket: Ticket, *, now: datetime) -> PendingAuthorization:
+    """The row of an approval. A second click on Approve finds the first one's row."""
+    pending = PendingAuthorization(
+        id=ticket.id,
+        browser_hash=ticket.browser_hash,
+        client=asked.client,
+        resource=asked.resource,
+        user_id=ticket.person or None,
+        parameters={"raw": asked.raw, "signed_in": False, "visited": []},
+        approved_at=now,
+        expires_at=now + timedelta(seconds=policy.current().lifetimes.pending),
+    )
+    try:
+        pending.save(force_insert=True)
+    except IntegrityError:
+        return PendingAuthorization.objects.get(pk=ticket.id)
+    return pending
+
+
+def came_back(pending: PendingAuthorization, visit: Visit, user: User | None) -> None:
+    """Note a visit that went well; a sign-in decides whose authorization this is."""
+    progress: dict[str, Any] = dict(pending.parameters)
+    progress["visited"] = [*progress["visited"], visit.provider.name]
+    if visit.purpose == Visit.Purpose.SIGN_IN and user is not None:
+        progress["signed_in"] = True
+        pending.user_id = user.pk
+    pending.parameters = progress
+    PendingAuthorization.objects.filter(pk=pending.pk).update(parameters=progress, user_id=pending.user_id)
+
+
+def advance(
+    request: HttpRequest,
+    asked: AuthorizationRequest,
+    pending: PendingAuthorization,
+    *,
+    now: datetime,
+    chosen: str = "",
+) -> HttpResponse:
+    """Take the next step: a provider, a page that explains, or the way back to the client with a code."""
+    progress = pending.parameters
+    user = signed_in(request)
+    fresh = bool(progress["signed_in"])
+    if user is not None and pending.user_id is not None and user.pk != pending.user_id:
+        return pages.somebody_else(request, asked)
+    if user is None or (not fresh and (asked.wants_new_sign_in or not is_recent_enough(request, asked, now=now))):
+        return sign_in(request, asked, pending, chosen=chosen, now=now)
+    if not may_reach(user, asked.resource.allow):
+        audit.record("authorization.refused", outcome="refused", reason="resource_allow", user_id=user.pk,
+                     client_id=asked.client.client_id, resource=asked.resource.identifier)  # fmt: skip
+        return pages.not_allowed(request, asked)
+    connections = Connections(user)
+    for entry in connections.missing(asked):
+        if entry.provider.name in progress["visited"]:
+            return pages.not_granted(request, asked, entry.provider)
+        if not entry.provider.enabled:
+            return pages.provider_off(request, asked, entry.provider)
+        return visit(request, asked, pending, entry.provider, Visit.Purpose.CONNECT, user=user, now=now)
+    return complete(request, asked, user, connections, pending, now=now)
+
+
+def complete(
+    request: HttpRequest,
+    asked: AuthorizationRequest,
+    user: User,
+    connections: Connections,
+    pending: PendingAuthorization | None,
+    *,
+    now: datetime,
+) -> HttpResponse:
+    """Finish, and send the browser back to the client."""
+    try:
+        url = finish(request, asked, user, connections, pending, now=now)
+    except AlreadyFinished:
+        return pages.already_answered(request)
+    except IntegrityError:  # the client, the resource or the person was deleted while this ran
+        return pages.gone(request)
+    return leave(request, url, app_name=asked.client.name)
+
+
+def sign_in(
+    request: HttpRequest, asked: AuthorizationRequest, pending: PendingAuthorization, *, chosen: str, now: datetime
+) -> HttpResponse:
+    choices = sign_in_choices(asked)
+    provider = next((p for p in choices if p.name == chosen), choices[0] if choices else None)
+    if provider is None:
+        return pages.nobody_can_sign_in(request, asked)
+    return visit(request, asked, pending, provider, Visit.Purpose.SIGN_IN, user=None, now=now)
+
+
+def visit(
+    request: HttpRequest,
+    asked: AuthorizationRequest,
+    pending: PendingAuthorization,
+    provider: Provider,
+    purpose: Visit.Purpose,
+    *,
+    user: User | None,
+    now: datetime,
+) -> HttpResponse:
+    """Send the browser to a provider; its state exists only now, after the person approved."""
+    try:
+        url = visits.begin(
+            request=request,
+            provider=provider,
+            purpose=purpose,
+            scopes=scopes_of(provider, entry_for(asked, provider)),
+            browser_hash=pending.browser_hash,
+            return_path=reverse("authorize-continue", args=[pending.pk]),
+            now=now,
+            user_id=user.pk if user else None,
+            login_hint=asked.login_hint,
+            prompt=" ".join(sorted(asked.prompt & {"login", "select_account"})),
+            ui_locales=asked.ui_locales,
+            max_age=asked.max_age,
+        )
+    except UpstreamError as error:
+        return pages.upstream_failed(request, asked, provider, pending, reason=error.reason)
+    return leave(request, url, provider_title=provider.title)

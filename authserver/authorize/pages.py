@@ -1,0 +1,177 @@
+"""What people read when an authorization cannot go on: what happened, and what to do next.
+
+Where the client is known, the page offers the way back to it; the client then hears `access_denied` or `server_error`,
+never a provider's words.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from authserver.authorize.request import AuthorizationRequest
+from authserver.authorize.responses import error_url, page
+from authserver.errors import OAuthError
+from authserver.models import PendingAuthorization
+from upstream.models import Provider
+
+
+def start_again(raw: dict[str, str]) -> str:
+    """The client's own request once more, on our address."""
+    return f"{reverse('authorize')}?{urlencode(raw)}"
+
+
+def _back(asked: AuthorizationRequest, error: str, description: str) -> dict[str, str]:
+    app = asked.client.name or _("the app")
+    return {
+        "return_url": error_url(asked.destination, OAuthError(error, description)),
+        "return_label": _("Return to %(app)s") % {"app": app},
+    }
+
+
+def expired(request: HttpRequest, raw: dict[str, str]) -> HttpResponse:
+    return page(
+        request,
+        status=400,
+        heading=_("This page waited too long"),
+        explanation=_("For your safety a sign-in that is not finished in time is dropped. Nothing was approved."),
+        retry_url=start_again(raw),
+        retry_label=_("Start again"),
+    )
+
+
+def not_this_browser(request: HttpRequest) -> HttpResponse:
+    return page(
+        request,
+        status=400,
+        heading=_("This sign-in did not start in this browser"),
+        explanation=_("A sign-in can only be finished where it was started. Nothing was approved."),
+        steps=(
+            _("Go back to the app and connect again; finish in the browser window that opens."),
+            _("If you followed a link that somebody sent you, close this page."),
+            _("If your browser refuses cookies, allow them for this site."),
+        ),
+    )
+
+
+def already_answered(request: HttpRequest) -> HttpResponse:
+    return page(
+        request,
+        status=400,
+        heading=_("You have answered this already"),
+        explanation=_("The app has its answer. You can close this page and go back to the app."),
+    )
+
+
+def gone(request: HttpRequest) -> HttpResponse:
+    return page(
+        request,
+        status=400,
+        heading=_("This app was removed while you were signing in"),
+        explanation=_("Nothing was approved. If you still want to use it, connect it again from the app."),
+    )
+
+
+def somebody_else(request: HttpRequest, asked: AuthorizationRequest) -> HttpResponse:
+    return page(
+        request,
+        status=400,
+        heading=_("Somebody else is signed in now"),
+        explanation=_("This approval was begun by another person in this browser. It was not given to the app."),
+        retry_url=start_again(asked.raw),
+        retry_label=_("Start again"),
+        **_back(asked, "access_denied", "The person at the browser changed."),
+    )
+
+
+def not_allowed(request: HttpRequest, asked: AuthorizationRequest) -> HttpResponse:
+    return page(
+        request,
+        status=403,
+        heading=_("You may not use %(resource)s") % {"resource": asked.resource.name},
+        explanation=_("You are signed in, but whoever runs this server has not given you access to it."),
+        steps=(_("Ask the people who run this server for access, and tell them the request id below."),),
+        **_back(asked, "access_denied", "This person may not use the resource."),
+    )
+
+
+def stranger(request: HttpRequest, asked: AuthorizationRequest, provider: Provider, pending: PendingAuthorization) -> HttpResponse:
+    return page(
+        request,
+        status=403,
+        heading=_("This %(provider)s account is not let in here") % {"provider": provider.title},
+        explanation=_(
+            "%(provider)s signed you in, but whoever runs this server lets only certain accounts in, or the account "
+            "belongs to another person here."
+        )
+        % {"provider": provider.title},
+        steps=(
+            _("If you have another account, for example one of your organisation, sign in with that one."),
+            _("Otherwise ask the people who run this server, and tell them the request id below."),
+        ),
+        retry_url=resume(pending),
+        retry_label=_("Try another account"),
+        **_back(asked, "access_denied", "The person may not sign in here."),
+    )
+
+
+def not_granted(request: HttpRequest, asked: AuthorizationRequest, provider: Provider) -> HttpResponse:
+    return page(
+        request,
+        status=403,
+        heading=_("%(provider)s did not give what %(resource)s needs")
+        % {"provider": provider.title, "resource": asked.resource.name},
+        explanation=_("You are signed in, but some of the permissions were left out or refused there."),
+        steps=(_("Start again and leave every permission selected at %(provider)s.") % {"provider": provider.title},),
+        retry_url=start_again(asked.raw),
+        retry_label=_("Start again"),
+        **_back(asked, "access_denied", "A permission that is needed was not granted."),
+    )
+
+
+def provider_off(request: HttpRequest, asked: AuthorizationRequest, provider: Provider) -> HttpResponse:
+    return page(
+        request,
+        status=503,
+        heading=_("%(provider)s is switched off here") % {"provider": provider.title},
+        explanation=_("%(resource)s needs it. Whoever runs this server can switch it on again.")
+        % {"resource": asked.resource.name},
+        **_back(asked, "server_error", "An upstream that is needed is switched off."),
+    )
+
+
+def nobody_can_sign_in(request: HttpRequest, asked: AuthorizationRequest) -> HttpResponse:
+    return page(
+        request,
+        status=503,
+        heading=_("Nobody can sign in here yet"),
+        explanation=_("No identity provider is switched on. Whoever runs this server has to add one."),
+        **_back(asked, "server_error", "No identity provider is configured."),
+    )
+
+
+def upstream_failed(
+    request: HttpRequest, asked: AuthorizationRequest, provider: Provider, pending: PendingAuthorization, *, reason: str
+) -> HttpResponse:
+    return page(
+        request,
+        status=502,
+        heading=_("Signing in with %(provider)s did not work") % {"provider": provider.title},
+        explanation=_("%(provider)s gave no answer that can be used. Nothing was approved and nothing was stored.")
+        % {"provider": provider.title},
+        steps=(
+            _("Try once more; often that is enough."),
+            _("If it happens again, tell the people who run this server the request id below."),
+        ),
+        details=((_("What failed"), reason),),
+        retry_url=resume(pending),
+        retry_label=_("Try again"),
+        **_back(asked, "server_error", "The sign-in at the identity provider failed."),
+    )
+
+
+def resume(pending: PendingAuthorization) -> str:
+    return reverse("authorize-continue", args=[pending.pk])

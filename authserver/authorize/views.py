@@ -1,0 +1,183 @@
+"""`/oauth/authorize`: validate, consent, sign in upstream, connect, code (behaviour.md, Authorize)."""
+
+from __future__ import annotations
+
+import uuid
+from urllib.parse import urlencode
+
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from accounts import audit
+from accounts.browser import browser_hash
+from authserver import policy
+from authserver.addresses import client_address
+from authserver.authorize import checks, consent, journey, pages, ticket
+from authserver.authorize.people import is_recent_enough, signed_in
+from authserver.authorize.request import AuthorizationRequest
+from authserver.authorize.responses import Redirect, error_url, leave, page, private, unanswerable
+from authserver.authorize.upstreams import Connections
+from authserver.errors import OAuthError
+from authserver.models import PendingAuthorization
+from authserver.parameters import form, query
+from upstream.models import Visit
+
+DECISION = frozenset({"ticket", "decision", "provider"})
+
+
+@csrf_exempt  # the ticket is bound to the browser's cookie: nobody else's page can hold a valid one
+@require_http_methods(["GET", "HEAD", "POST"])
+def authorize(request: HttpRequest) -> HttpResponse:
+    """A client's request (GET, or POST as OpenID Connect Core section 3.1.2.1 allows), or the answer to our page."""
+    try:
+        given = form(request, checks.PARAMETERS | DECISION) if request.method == "POST" else query(request, checks.PARAMETERS)
+    except OAuthError as error:
+        return malformed(request, error)
+    if "ticket" in given:
+        return decide(request, given)
+    return start(request, {name: value for name, value in given.items() if name in checks.PARAMETERS})
+
+
+def start(request: HttpRequest, raw: dict[str, str]) -> HttpResponse:
+    """Check everything; then the consent page, unless this person has approved all of it before."""
+    now = timezone.now()
+    try:
+        asked = checks.check(raw, now=now)
+    except checks.Unanswerable as problem:
+        return unanswerable(request, problem)
+    except checks.Refused as refused:
+        return leave(request, error_url(refused.destination, refused.error), is_error=True)
+    person = signed_in(request)
+    silent = "none" in asked.prompt
+    usable = (
+        person is not None and not asked.wants_new_sign_in and is_recent_enough(request, asked, now=now)
+    )
+    if person is None or not usable:
+        return tell(request, asked, "login_required", "Nobody is signed in.") if silent else consent.show(request, asked)
+    if not consent.is_remembered(request, asked, person):
+        return (
+            tell(request, asked, "consent_required", "The person has not approved this.")
+            if silent
+            else consent.show(request, asked)
+        )
+    if Connections(person).missing(asked) and silent:
+        return tell(request, asked, "interaction_required", "An upstream has to be connected.")
+    browser = browser_hash(request)
+    if browser is None:
+        return consent.show(request, asked)
+    approval = ticket.Ticket(uuid.uuid4(), asked.raw, browser, str(person.pk))
+    return journey.advance(request, asked, journey.begin(asked, approval, now=now), now=now)
+
+
+def decide(request: HttpRequest, given: dict[str, str]) -> HttpResponse:
+    """The person's answer, from the very page that this browser was shown."""
+    now = timezone.now()
+    answer = read_ticket(request, given["ticket"])
+    if isinstance(answer, HttpResponse):
+        return answer
+    try:
+        asked = checks.check(answer.raw, now=now)
+    except checks.Unanswerable as problem:
+        return unanswerable(request, problem)
+    except checks.Refused as refused:
+        return leave(request, error_url(refused.destination, refused.error), is_error=True)
+    person = signed_in(request)
+    if answer.person != (str(person.pk) if person else ""):
+        return consent.show(request, asked)  # somebody else is here now: it is theirs to approve
+    if given.get("decision") == "deny":
+        audit.record("authorization.denied", outcome="refused", reason="person", client_id=asked.client.client_id,
+                     user_id=person.pk if person else None, resource=asked.resource.identifier,
+                     address=client_address(request))  # fmt: skip
+        return tell(request, asked, "access_denied", "The person did not approve.")
+    if given.get("decision") != "approve":
+        return consent.show(request, asked)
+    pending = journey.begin(asked, answer, now=now)
+    if pending.finished_at is not None:
+        return pages.already_answered(request)
+    return journey.advance(request, asked, pending, now=now, chosen=given.get("provider", ""))
+
+
+@require_http_methods(["GET"])
+def resume(request: HttpRequest, pending_id: uuid.UUID) -> HttpResponse:
+    """Back from a provider: see how it went, and take the next step."""
+    now = timezone.now()
+    pending = PendingAuthorization.objects.filter(pk=pending_id).first()
+    if pending is None or browser_hash(request) != pending.browser_hash:
+        return pages.not_this_browser(request)
+    if pending.finished_at is not None:
+        return pages.already_answered(request)
+    if pending.expires_at <= now:
+        return pages.expired(request, pending.parameters["raw"])
+    try:
+        asked = checks.check(pending.parameters["raw"], now=now)
+    except checks.Unanswerable as problem:
+        return unanswerable(request, problem)
+    except checks.Refused as refused:
+        return leave(request, error_url(refused.destination, refused.error), is_error=True)
+    visit = visited(request)
+    if visit is not None and visit.outcome == Visit.Outcome.DENIED:
+        return tell(request, asked, "access_denied", "The person did not sign in at the identity provider.")
+    if visit is not None and visit.outcome == Visit.Outcome.NOT_ALLOWED:
+        return pages.stranger(request, asked, visit.provider, pending)
+    if visit is not None and visit.outcome == Visit.Outcome.FAILED:
+        return pages.upstream_failed(request, asked, visit.provider, pending, reason="sign_in_failed")
+    if visit is not None and visit.outcome == Visit.Outcome.DONE:
+        request.session.set_expiry(policy.current().lifetimes.browser_session)
+        journey.came_back(pending, visit, signed_in(request))
+    return journey.advance(request, asked, pending, now=now)
+
+
+@csrf_exempt  # as above: the ticket is bound to the browser
+@require_http_methods(["POST"])
+def switch(request: HttpRequest) -> HttpResponse:
+    """"Not you?": sign out here, and ask the provider which account it shall be."""
+    try:
+        given = form(request, DECISION)
+    except OAuthError as error:
+        return malformed(request, error)
+    answer = read_ticket(request, given.get("ticket", ""))
+    if isinstance(answer, HttpResponse):
+        return answer
+    logout(request)
+    response = Redirect(f"{reverse('authorize')}?{urlencode({**answer.raw, 'prompt': 'select_account'})}")
+    response.status_code = 303
+    return private(response)
+
+
+def read_ticket(request: HttpRequest, unverified: str) -> ticket.Ticket | HttpResponse:
+    """The ticket of the page this browser was shown, or the page that says why there is none."""
+    try:
+        found = ticket.loads(unverified, max_age_seconds=policy.current().lifetimes.pending)
+    except ticket.Expired as late:
+        return pages.expired(request, late.raw)
+    if found is None or browser_hash(request) != found.browser_hash:
+        return pages.not_this_browser(request)
+    return found
+
+
+def visited(request: HttpRequest) -> Visit | None:
+    """The visit that this return belongs to: one of this very journey."""
+    state_hash = request.GET.get("visit", "")
+    if len(state_hash) != 64 or not state_hash.isalnum():
+        return None
+    return Visit.objects.select_related("provider").filter(pk=state_hash, return_path=request.path).first()
+
+
+def tell(request: HttpRequest, asked: AuthorizationRequest, error: str, description: str) -> HttpResponse:
+    """An error for the client, at its redirect URI."""
+    url = error_url(asked.destination, OAuthError(error, description))
+    return leave(request, url, app_name=asked.client.name, is_error=True)
+
+
+def malformed(request: HttpRequest, error: OAuthError) -> HttpResponse:
+    return page(
+        request,
+        status=400,
+        heading="The app's request cannot be read",
+        explanation=error.description,
+        steps=("Go back to the app and connect again.", "If it happens again, tell the app's makers what stands above."),
+    )

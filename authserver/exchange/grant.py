@@ -1,0 +1,105 @@
+"""Token exchange (RFC 8693): a resource server trades the JWT it was presented for the person's upstream token."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from authserver import verify
+from authserver.claims import AccessClaims
+from authserver.connections import connect_url
+from authserver.errors import OAuthError
+from authserver.grants import context
+from authserver.release import Refused, describe, upstream_token
+from authserver.resource_servers import Standing, authenticate
+from upstream.errors import MissingScope, NeedsReauthorization, NotConnected, TemporarilyUnavailable
+from upstream.models import Provider
+from upstream.refresh import Fresh
+
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - RFC 8693 section 3
+JWT = "urn:ietf:params:oauth:token-type:jwt"
+NOT_OURS = OAuthError("invalid_request", "The subject_token is not a live access token of this server.")
+
+
+class TokenExchangeGrant:
+    """Called by the token endpoint as oauthlib calls any grant: returns headers, JSON body, status."""
+
+    def create_token_response(self, request: Any, token_handler: Any) -> tuple[dict[str, str], str, int]:
+        ours = context.of(request)
+        answer = exchange(ours)
+        return {}, json.dumps(answer), 200
+
+
+def exchange(ours: context.TokenContext) -> dict[str, Any]:
+    """The answer of RFC 8693 section 2.2.1. Raises `OAuthError`.
+
+    The JWT is verified first because that costs no statement; the caller hears of it only after it has authenticated.
+    """
+    parameters = ours.parameters
+    claims: AccessClaims | None = None
+    try:
+        claims = verify.access_token(parameters.get("subject_token", ""), now=ours.now)
+        flaw = ""
+    except verify.InvalidToken as invalid:
+        flaw = str(invalid)
+    standing = authenticate(ours.presented, claims.audience if claims else "")
+    check_shape(parameters)
+    if claims is None:
+        raise refused(flaw)
+    if standing.resource is None or not standing.resource.enabled:
+        raise refused("the audience is not one of the caller's resources")
+    provider = choose_upstream(standing, parameters)
+    wanted = tuple(parameters.get("scope", "").split())
+    try:
+        fresh = upstream_token(standing, claims, provider, wanted_scopes=wanted, address=ours.address, now=ours.now)
+    except Refused as reason:
+        raise refused(str(reason)) from None
+    except (NotConnected, NeedsReauthorization, MissingScope, TemporarilyUnavailable) as state:
+        scopes = state.missing_scopes if isinstance(state, MissingScope) else ()
+        raise describe(state, provider, connect_url(claims.tsid, provider, scopes)) from None
+    return answer_of(fresh, ours)
+
+
+def refused(detail: str) -> OAuthError:
+    """RFC 8693 section 2.2.2: an unacceptable subject token is invalid_request. The reason is for the log."""
+    return OAuthError(NOT_OURS.error, NOT_OURS.description, detail=detail)
+
+
+def check_shape(parameters: dict[str, str]) -> None:
+    """What RFC 8693 section 2.1 asks of the parameters."""
+    if "subject_token" not in parameters:
+        raise OAuthError("invalid_request", "subject_token is missing.")
+    if parameters.get("subject_token_type") not in {ACCESS_TOKEN, JWT}:
+        raise OAuthError("invalid_request", f"subject_token_type must be {ACCESS_TOKEN} or {JWT}.")
+    if parameters.get("requested_token_type", ACCESS_TOKEN) != ACCESS_TOKEN:
+        raise OAuthError("invalid_request", f"requested_token_type can only be {ACCESS_TOKEN}.")
+    if "actor_token" in parameters or "actor_token_type" in parameters:
+        raise OAuthError("invalid_request", "actor_token is not supported.")
+
+
+def choose_upstream(standing: Standing, parameters: dict[str, str]) -> Provider:
+    """The upstream that `audience` names or `resource` belongs to; the only one where neither is given."""
+    audience, resource = parameters.get("audience"), parameters.get("resource")
+    candidates = [entry.provider for entry in standing.upstreams]
+    if audience is not None:
+        candidates = [provider for provider in candidates if provider.name == audience]
+    if resource is not None:
+        candidates = [provider for provider in candidates if resource in provider.api_resources]
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates:
+        raise OAuthError("invalid_target", "This resource has several upstreams: name one as audience.")
+    raise OAuthError("invalid_target", "This resource has no such upstream.")
+
+
+def answer_of(fresh: Fresh, ours: context.TokenContext) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "access_token": fresh.access_token,
+        "issued_token_type": ACCESS_TOKEN,
+        "token_type": "Bearer",
+    }
+    if fresh.expires_at is not None:
+        answer["expires_in"] = max(0, int((fresh.expires_at - ours.now).total_seconds()))
+    if fresh.scopes:
+        answer["scope"] = " ".join(fresh.scopes)
+    return answer

@@ -1,0 +1,52 @@
+"""What we say of ourselves: RFC 8414 and OpenID Connect Discovery, listing exactly what works."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from authserver import policy
+from authserver.conf import load
+from authserver.keys import signer
+from authserver.server import GRANT_TYPES
+
+AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post")
+
+
+def authorization_server() -> dict[str, Any]:
+    """RFC 8414 section 2, with RFC 9207 and Client ID Metadata Documents.
+
+    No `scopes_supported`: clients ask for every scope listed, and what may be asked for is the resource's to say.
+    """
+    conf, registration = load(), policy.current().registration
+    document: dict[str, Any] = {
+        "issuer": conf.issuer,
+        "authorization_endpoint": conf.url("/oauth/authorize"),
+        "token_endpoint": conf.url("/oauth/token"),
+        "jwks_uri": conf.url("/.well-known/jwks.json"),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": list(GRANT_TYPES),
+        "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": conf.authorization_response_iss,
+        "client_id_metadata_document_supported": registration.cimd.enabled,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "claims_parameter_supported": False,
+        "ui_locales_supported": ["en"],
+    }
+    if registration.mode != "closed":
+        document["registration_endpoint"] = conf.url("/oauth/register")
+    return document
+
+
+def openid() -> dict[str, Any]:
+    """OpenID Connect Discovery 1.0 section 3: the same server, and what its ID tokens are."""
+    return {
+        **authorization_server(),
+        "scopes_supported": ["openid"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": [signer().algorithm],
+        "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash"],
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+    }

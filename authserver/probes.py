@@ -1,0 +1,41 @@
+"""`/livez`: the process answers. `/readyz`: each seam does too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from accounts.vault import vault
+from accounts.vault.sealing import sealing
+from authserver.keys import signer
+
+log = structlog.get_logger("probes")
+
+
+def livez(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    """200 when every seam answers its ping, else 503; which one fails is named, why is in the log."""
+    seams: dict[str, Callable[[], object]] = {
+        "database": lambda: connection.cursor().execute("SELECT 1"),
+        "vault": lambda: vault().ping(),
+        "sealing": lambda: sealing().ping(),
+        "signing": lambda: signer().ping(),
+    }
+    answers = {}
+    for name, ping in seams.items():
+        try:
+            ping()
+            answers[name] = "ok"
+        except Exception as error:  # whatever is wrong with a seam, the answer is 503 and the log says why
+            log.error("not ready", seam=name, error=type(error).__name__)
+            answers[name] = "failed"
+    status = 200 if set(answers.values()) == {"ok"} else 503
+    response = JsonResponse(answers, status=status)
+    response["Cache-Control"] = "no-store"
+    return response
