@@ -1,0 +1,61 @@
+"""The sections `lifetimes` and `registration`, in the shape that `authserver.policy` reads."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from authserver.configuration import shapes
+from authserver.configuration.reading import Fields, words
+from authserver.policy import Cimd, Lifetimes, Registration
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+BOUNDS = {
+    "access_token": (MINUTE, DAY),
+    "refresh_idle": (5 * MINUTE, 366 * DAY),
+    "refresh_absolute": (5 * MINUTE, 3 * 366 * DAY),
+    "refresh_replay": (0, 10 * MINUTE),
+    "code": (10, 10 * MINUTE),  # RFC 6749 s4.1.2: ten minutes at most
+    "pending": (MINUTE, HOUR),
+    "browser_session": (5 * MINUTE, 30 * DAY),
+}
+MODES = ("open", "approval", "token", "closed")
+
+
+def lifetimes(fields: Fields) -> dict[str, int]:
+    """Seconds; only what differs from the defaults."""
+    defaults = asdict(Lifetimes())
+    given = {name: fields.seconds(name, least=low, most=high) for name, (low, high) in BOUNDS.items()}
+    fields.done()
+    whole = {name: defaults[name] if seconds is None else seconds for name, seconds in given.items()}
+    if whole["refresh_idle"] > whole["refresh_absolute"]:
+        fields.problem(
+            "refresh_idle",
+            f"is longer than refresh_absolute ({words(whole['refresh_absolute'])})",
+            "make it shorter, or refresh_absolute longer",
+        )
+    return {name: seconds for name, seconds in whole.items() if seconds != defaults[name]}
+
+
+def registration(fields: Fields) -> dict[str, Any]:
+    """Only what differs from the defaults."""
+    mode = fields.text("mode", choices=MODES, default=Registration().mode)
+    cimd = _cimd(fields)
+    fields.done()
+    kept: dict[str, Any] = {} if mode == Registration().mode else {"mode": mode}
+    return {**kept, "cimd": cimd} if cimd else kept
+
+
+def _cimd(entry: Fields) -> dict[str, Any]:
+    fields = entry.fields("cimd")
+    if fields is None:
+        return {}
+    defaults = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(Cimd()).items()}
+    given = {
+        "enabled": fields.flag("enabled", default=Cimd().enabled),
+        "allow_private_network": fields.flag("allow_private_network", default=Cimd().allow_private_network),
+        "allowed_hosts": list(fields.texts("allowed_hosts", check=shapes.host_pattern)),
+        "denied_hosts": list(fields.texts("denied_hosts", check=shapes.host_pattern)),
+    }
+    fields.done()
+    return {name: value for name, value in given.items() if value != defaults[name]}

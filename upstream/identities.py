@@ -1,0 +1,35 @@
+"""Whose identities a provider's name stands for.
+
+A person is known by (provider name, subject). A name that came to mean another identity provider would hand the first
+one's people to whoever holds the same subject at the second; so a name with people behind it keeps its meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from social_django.models import UserSocialAuth
+
+from accounts.models import Credential
+from upstream.models import Provider
+
+MEANING = ("type", "issuer", "subject_claim")
+
+
+def any_known(name: str) -> bool:
+    """Whether anybody signed in with, or is connected with, the provider of this name."""
+    return UserSocialAuth.objects.filter(provider=name).exists() or Credential.objects.filter(provider=name).exists()
+
+
+def moved(provider: Provider, values: Mapping[str, Any]) -> str | None:
+    """The field by which `values` would make the provider mean somebody else, if people are known by it already.
+
+    A development provider (`allow_private_network` before and after) may move: its port does, with every other run.
+    """
+    if provider.allow_private_network and values["allow_private_network"]:
+        return None
+    changed = [name for name in MEANING if getattr(provider, name) != values[name]]
+    if provider.identity.get("subject") != values["identity"].get("subject"):
+        changed.append("identity")
+    return changed[0] if changed and any_known(provider.name) else None
