@@ -1,0 +1,34 @@
+"""Serves the gallery, with the settings, middleware and headers of the real server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
+from django.core.wsgi import get_wsgi_application
+from django.test import override_settings
+
+from tests.browser import gallery as pages
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *args: object) -> None:
+        """Nothing: the browser tells us what goes wrong."""
+
+
+@pytest.fixture(scope="module")
+def gallery() -> Iterator[str]:
+    """Its address, with a trailing slash. Arabic is switched on beside English, for its direction."""
+    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)  # `collectstatic` makes it in a deployment
+    changes = {"ROOT_URLCONF": pages.__name__, "LANGUAGES": [("en", "English"), ("ar", "Arabic")]}
+    with override_settings(**changes), ThreadedWSGIServer(("127.0.0.1", 0), _Quiet) as server:
+        server.set_app(get_wsgi_application())
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()

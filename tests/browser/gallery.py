@@ -1,0 +1,226 @@
+"""Every page of ours with contexts that are hard on it, as a URL configuration: `/<name>`.
+
+For looking at pages (`ROOT_URLCONF=tests.browser.gallery`) and for `test_pages`, which reads them in a real browser.
+Names and addresses in here are the longest, rudest and most foreign that the server lets through.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path
+
+RESOURCE = {"resource_name": "Example MCP server", "resource_identifier": "https://mcp.example.com/mcp"}
+SCOPES = [
+    {"name": "mcp:tools", "words": "use its tools"},
+    {"name": "profile", "words": "know your name"},
+    {"name": "email", "words": "know your e-mail address"},
+]
+GITHUB = {"title": "GitHub", "scopes": ["repo", "read:user"], "why": ""}
+FORM = {"form_action": "/decide", "form_fields": [("request", "opaque-value"), ("state", "<&\"'>")], "lasts_days": 30}
+LONG_NAME = "Claude Code, verified by GitHub, press Allow to continue " * 4
+LONG_HOST = "a-very-long-label-that-goes-on-and-on-until-it-is-sixty-three-chars." * 3 + "example"
+
+
+def consent(**changes: Any) -> dict[str, Any]:
+    """A self-registered app on a loopback port and a person who is signed in, except for `changes`."""
+    return {
+        "client_name": "Claude Code",
+        "client_is_proven": False,
+        "client_origin": "",
+        "registered_how": "self-registered",
+        "redirect_host": "localhost",
+        "redirect_kind": "loopback",
+        "redirect_port": 50766,
+        "redirect_uri": "http://localhost:50766/callback",
+        "scopes": SCOPES,
+        "upstreams": [GITHUB],
+        "person": "Ada Lovelace",
+        "provider_choices": [],
+        "not_you_url": "/sign-out",
+        **RESOURCE,
+        **FORM,
+        **changes,
+    }
+
+
+PAGES: dict[str, tuple[str, dict[str, Any]]] = {
+    "consent-loopback": ("authorize/consent.html", consent()),
+    "consent-signed-out": (
+        "authorize/consent.html",
+        consent(
+            person="",
+            not_you_url="",
+            upstreams=[GITHUB | {"why": "sign_in"}],
+            provider_choices=[{"name": "github", "title": "GitHub"}],
+        ),
+    ),
+    "consent-choice": (
+        "authorize/consent.html",
+        consent(
+            client_name="Cursor",
+            redirect_host="cursor://anysphere.cursor-retrieval",
+            redirect_kind="private_scheme",
+            redirect_port=None,
+            redirect_uri="cursor://anysphere.cursor-retrieval/oauth/callback",
+            person="",
+            not_you_url="",
+            upstreams=[
+                GITHUB | {"why": "connect"},
+                {"title": "Atlassian", "scopes": ["read:jira-work"], "why": "renew"},
+            ],
+            provider_choices=[{"name": "github", "title": "GitHub"}, {"name": "google", "title": "Google"}],
+        ),
+    ),
+    "consent-proven": (
+        "authorize/consent.html",
+        consent(
+            client_name="Claude",
+            client_is_proven=True,
+            client_origin="claude.ai",
+            registered_how="metadata document",
+            redirect_host="claude.ai",
+            redirect_kind="https",
+            redirect_port=None,
+            redirect_uri="https://claude.ai/api/mcp/auth_callback",
+        ),
+    ),
+    "consent-configured": (
+        "authorize/consent.html",
+        consent(
+            client_name="My CLI",
+            client_is_proven=True,
+            registered_how="configured by the operator",
+            redirect_host="127.0.0.1",
+            redirect_port=None,
+            redirect_uri="http://127.0.0.1/callback",
+            upstreams=[],
+            lasts_days=1,
+        ),
+    ),
+    "consent-rude": (
+        "authorize/consent.html",
+        consent(
+            client_name=LONG_NAME + "\u202e<script>alert(1)</script>",
+            redirect_host=LONG_HOST,
+            redirect_kind="https",
+            redirect_port=None,
+            redirect_uri=f"https://{LONG_HOST}/" + "p" * 1800,
+            person="x" * 200 + "@example.com",
+            resource_name="אבג " * 30,
+            scopes=[{"name": "s" * 200, "words": ""}, {"name": "w", "words": "w" * 300}],
+            upstreams=[{"title": "T" * 100, "scopes": ["u" * 150] * 4, "why": "connect"}],
+        ),
+    ),
+    "consent-nameless": ("authorize/consent.html", consent(client_name="", scopes=[], upstreams=[])),
+    "returning-client": (
+        "authorize/returning.html",
+        {
+            "kind": "client",
+            "target_url": "/nowhere?code=x&state=%22%3E%27&iss=http%3A%2F%2Flocalhost",
+            "app_name": "Claude Code",
+            "target_host": "localhost:50766",
+            "is_error": False,
+            "provider_title": "",
+        },
+    ),
+    "returning-denied": (
+        "authorize/returning.html",
+        {
+            "kind": "client",
+            "target_url": "/nowhere",
+            "app_name": "",
+            "target_host": LONG_HOST,
+            "is_error": True,
+            "provider_title": "",
+        },
+    ),
+    "returning-provider": (
+        "authorize/returning.html",
+        {
+            "kind": "provider",
+            "target_url": "/nowhere",
+            "app_name": "",
+            "target_host": "github.com",
+            "is_error": False,
+            "provider_title": "GitHub",
+        },
+    ),
+    "error-unknown-client": (
+        "authorize/error.html",
+        {
+            "heading": "This app is not known here",
+            "explanation": "It uses a registration that this server does not have, or no longer has.",
+            "steps": [
+                "In the app, remove this MCP server and add it again: the app then registers anew.",
+                "In Claude Code: run /mcp, choose the server, then “Clear authentication”.",
+                "Writing the app? Treat this 400 as “register again”.",
+            ],
+            "details": [("client_id", "c" * 300)],
+            "return_url": "",
+            "return_label": "",
+            "retry_url": "",
+            "retry_label": "",
+            "request_id": "0123456789abcdef" * 2,
+        },
+    ),
+    "error-redirect-uri": (
+        "authorize/error.html",
+        {
+            "heading": "The app asked for an answer at an address it has not registered",
+            "explanation": "To keep your access out of the wrong hands, nothing was sent there.",
+            "steps": ["Start again in the app. If this page comes back, tell the people who make it."],
+            "details": [
+                ("Sent", "https://app.example.com/callback/" + "x" * 400),
+                ("Registered", "https://app.example.com/callback"),
+            ],
+            "return_url": "",
+            "return_label": "",
+            "retry_url": "",
+            "retry_label": "",
+            "request_id": "0123456789abcdef" * 2,
+        },
+    ),
+    "error-upstream": (
+        "authorize/error.html",
+        {
+            "heading": "GitHub did not answer",
+            "explanation": "You were about to sign in there. Nothing was lost and nothing was given away.",
+            "steps": ["Try again in a minute.", "If it keeps failing, go back to the app and start again."],
+            "details": [],
+            "return_url": "/nowhere",
+            "return_label": "Return to the app",
+            "retry_url": "/again",
+            "retry_label": "Try GitHub again",
+            "request_id": "0123456789abcdef" * 2,
+        },
+    ),
+    "home": ("home.html", {"issuer": "http://localhost:8000", "demo": True}),
+    "400": ("400.html", {}),
+    "403": ("403.html", {}),
+    "403-csrf": ("403_csrf.html", {}),
+    "404": ("404.html", {}),
+    "500": ("500.html", {}),
+}
+
+
+def show(request: HttpRequest, name: str) -> HttpResponse:
+    template, context = PAGES[name]
+    return render(request, template, context)
+
+
+def decide(request: HttpRequest) -> HttpResponse:
+    """Where the consent form leads in here: says what was sent."""
+    return render(
+        request, "authorize/error.html", {"heading": request.POST["decision"], "explanation": request.POST["state"]}
+    )
+
+
+def nowhere(request: HttpRequest) -> HttpResponse:
+    """Where the returning pages lead in here: 204 keeps the browser on the page, so that it can be read."""
+    return HttpResponse(status=204)
+
+
+urlpatterns = [path("nowhere", nowhere), path("decide", decide), path("<str:name>", show)]
