@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
+
+MAX_TOKEN_BYTES = 64 * 1024  # of each token, in UTF-8: Entra's with many groups pass 4 KiB, none known passes this
+MAX_SCOPE_BYTES = 16 * 1024  # of all scopes together
+ORPHAN_AGE = timedelta(hours=1)  # how long a sign-in that led to no session keeps its tokens
 
 
 class VaultError(Exception):
@@ -23,6 +27,14 @@ class SessionGone(VaultError):
 
 class NotConnected(VaultError):
     """The session is live but has no credential for this provider."""
+
+
+class Unstorable(VaultError, ValueError):
+    """A value that the vault will not take: malformed, or not what it is said to be."""
+
+
+class TooLarge(Unstorable):
+    """A token of more than `MAX_TOKEN_BYTES`, or scopes of more than `MAX_SCOPE_BYTES`: refused, never truncated."""
 
 
 class Damaged(VaultError):
@@ -69,7 +81,10 @@ class Approved:
 
 @dataclass(frozen=True)
 class NewSession:
-    """What an approval says. `idle_expires_at` starts as the code's end: a code never redeemed leaves nothing live."""
+    """What an approval says. `idle_expires_at` starts as the code's end: a code never redeemed leaves nothing live.
+
+    `approved` names each provider at most once. `user_agent` is cut to what is worth showing.
+    """
 
     user_id: UUID
     client_id: str
@@ -85,7 +100,10 @@ class NewSession:
 
 @dataclass(frozen=True)
 class Session:
-    """A live session, as read by `alive`. `dead_providers` name linked credentials that need a new sign-in."""
+    """A live session, as read by `alive`. `dead_providers` name linked credentials that need a new sign-in.
+
+    Live says nothing about the person: whoever asks decides what an inactive one may still do.
+    """
 
     tsid: str
     user_id: UUID
@@ -112,28 +130,36 @@ class Sessions(Protocol):
     """Token sessions."""
 
     def open(self, new: NewSession, *, now: datetime) -> str:
-        """Open a session with its links; returns its `tsid` (at least 128 random bits). One transaction."""
+        """Open a session with its links; returns its `tsid` (at least 128 random bits). One transaction.
+
+        Raises `NotConnected` where an approved credential is not this person's, not this provider's, or was destroyed
+        in the meantime (its last session ended while this one was on its way): connect again.
+        """
 
     def alive(self, tsid: str, *, now: datetime) -> Session:
         """The live session, in one read. Raises `SessionGone`."""
 
     def touch(self, tsid: str, *, idle_expires_at: datetime, now: datetime) -> bool:
-        """Note a use and move the idle end (never past the absolute end). False where no live session was touched."""
+        """Note a use and move the idle end (never past the absolute end). False where no live session was touched: ended
+        ones stay ended."""
 
     def close(self, tsid: str, *, reason: str, now: datetime) -> bool:
         """End a session, drop its links and destroy each credential no other live session uses: one transaction.
 
-        Idempotent; True for the call that ended it. Raises nothing for an unknown `tsid`.
+        Idempotent; True for the call that ended it, also where it had run out by itself. Raises nothing for an unknown
+        `tsid`.
         """
 
     def of_user(self, user_id: UUID) -> Sequence[str]:
-        """The tsids of a person's sessions that are not closed."""
+        """The tsids of a person's sessions that are not closed, newest first."""
 
     def of_client(self, client_id: str) -> Sequence[str]:
-        """The tsids of a client's sessions that are not closed."""
+        """The tsids of a client's sessions that are not closed, newest first."""
 
     def sweep(self, *, now: datetime, limit: int) -> int:
-        """Close what is past its end and destroy credentials unused for an hour, `limit` rows at most. Returns how many."""
+        """Close sessions past their end, as `close` does, and destroy credentials that no session was opened with
+        within `ORPHAN_AGE` of their sign-in. Takes `limit` rows at most, in bounded transactions; returns how many.
+        """
 
 
 class Credentials(Protocol):
@@ -142,29 +168,38 @@ class Credentials(Protocol):
     def keep(self, user_id: UUID, provider: str, subject: str, tokens: TokenSet, *, now: datetime) -> CredentialState:
         """Store what a sign-in gave: makes the credential, or renews it and brings it back to life.
 
-        A response without a refresh or ID token keeps the old one (Google gives a refresh token once).
+        A response without a refresh or ID token keeps the old one (Google gives a refresh token once), except that a
+        dead credential's refresh token is dropped: the provider has refused it. A refresh under way loses to this: its
+        `replace` answers False. Raises `TooLarge`, `Unstorable`.
         """
 
     def of_user(self, user_id: UUID, provider: str | None = None) -> Sequence[CredentialState]:
-        """A person's credentials, newest first, without opening them."""
+        """A person's credentials, the latest sign-in first, without opening them."""
 
     def tokens(self, tsid: str, provider: str, *, now: datetime) -> Entry:
-        """Session, link, credential and opened tokens in one statement. Raises `SessionGone`, `NotConnected`, `Damaged`."""
+        """Session, link, credential and opened tokens in one statement. Raises `SessionGone`, `NotConnected`, `Damaged`.
+
+        A dead credential is returned as well (`credential.live`): the caller decides, and may need its scopes.
+        """
 
     def lease(self, credential_id: UUID, *, version_seen: int, holder: str, until: datetime, now: datetime) -> bool:
-        """Claim the right to refresh: one conditional write. False where another holds a lease or the version moved on."""
+        """Claim the right to refresh: one conditional write. False where another holds a lease, the version moved on, or
+        the credential is dead or gone. Give it longer than the provider may take: a lease that runs out can be claimed by
+        another.
+        """
 
     def replace(self, credential_id: UUID, tokens: TokenSet, *, version_seen: int, now: datetime) -> bool:
         """Store refreshed tokens and end the lease. False (and nothing stored) where the version moved on.
 
-        As with `keep`, an omitted refresh or ID token keeps the old one.
+        An omitted refresh or ID token keeps the old one, and so do omitted scopes (RFC 6749 section 5.1). Raises
+        `TooLarge`, `Unstorable`, `Damaged`.
         """
 
     def release(self, credential_id: UUID, *, holder: str) -> None:
         """Give a lease back without a result; somebody else may try at once."""
 
     def mark_dead(self, credential_id: UUID, *, version_seen: int, reason: str, now: datetime) -> bool:
-        """The provider no longer honours it; `keep` brings it back. False where the version moved on."""
+        """The provider no longer honours it; `keep` brings it back. Ends the lease. False where the version moved on."""
 
 
 class TokenVault(Protocol):

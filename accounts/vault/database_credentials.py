@@ -1,0 +1,169 @@
+"""Sealed upstream tokens in the database.
+
+Every write names the version it saw (`replace`, `mark_dead`) or holds the row (`keep`), and moves the version on: of two
+writers that saw the same tokens, one is told that it lost. A lease changes no tokens and leaves the version alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q, QuerySet
+
+from accounts import audit
+from accounts.models import Credential
+from accounts.vault import tokenset
+from accounts.vault.base import CredentialState, Damaged, Entry, NotConnected, TokenSet
+from accounts.vault.bounds import check_identity, check_tokens, is_provider, scope_text
+from accounts.vault.database_reads import live_session
+from accounts.vault.sealing import Sealing
+
+log = structlog.get_logger(__name__)
+_NO_LEASE: dict[str, Any] = {"lease_holder": "", "lease_until": None}
+
+
+class DatabaseCredentials:
+    """Rows of `Credential`."""
+
+    def __init__(self, sealing: Sealing) -> None:
+        self._sealing = sealing
+
+    def keep(self, user_id: UUID, provider: str, subject: str, tokens: TokenSet, *, now: datetime) -> CredentialState:
+        check_tokens(tokens)
+        check_identity(provider, subject)
+        mine = Credential.objects.filter(user_id=user_id, provider=provider, subject=subject)
+        return self._renew(mine, tokens, now) or self._make(mine, user_id, provider, subject, tokens, now)
+
+    def of_user(self, user_id: UUID, provider: str | None = None) -> Sequence[CredentialState]:
+        rows = Credential.objects.filter(user_id=user_id).defer("sealed_tokens").order_by("-signed_in_at", "-id")
+        return [_state(row) for row in (rows if provider is None else rows.filter(provider=provider))]
+
+    def tokens(self, tsid: str, provider: str, *, now: datetime) -> Entry:
+        session, linked = live_session(tsid, now=now, provider=provider if is_provider(provider) else "")
+        if linked is None:
+            raise NotConnected("the session has no credential for this provider")
+        # What it is sealed to is the session's person and the link's provider: a link to another's row does not open.
+        opened = self._open(linked.credential.id, session.user_id, provider, linked.sealed_tokens, tsid=tsid)
+        return Entry(session=session, credential=linked.credential, approved_scopes=linked.approved_scopes, tokens=opened)
+
+    def lease(self, credential_id: UUID, *, version_seen: int, holder: str, until: datetime, now: datetime) -> bool:
+        free = Q(lease_until=None) | Q(lease_until__lte=now)
+        return bool(
+            Credential.objects.filter(free, id=credential_id, version=version_seen, state=Credential.State.LIVE).update(
+                lease_holder=holder, lease_until=until
+            )
+        )
+
+    def replace(self, credential_id: UUID, tokens: TokenSet, *, version_seen: int, now: datetime) -> bool:
+        """One UPDATE, after one SELECT: who it is sealed to, and what an incomplete response keeps.
+
+        The two need no lock between them. What was read is what `version_seen` names, and the UPDATE takes effect on
+        that version only.
+        """
+        check_tokens(tokens)
+        seen = Credential.objects.filter(id=credential_id, version=version_seen, state=Credential.State.LIVE)
+        row = seen.values_list("user_id", "provider", "sealed_tokens").first()
+        if row is None:
+            return False
+        user_id, provider, sealed_tokens = row
+        if not tokenset.is_complete(tokens):
+            tokens = tokenset.refreshed(tokens, self._open(credential_id, user_id, provider, sealed_tokens))
+        return bool(
+            seen.update(
+                version=F("version") + 1,
+                refreshed_at=now,
+                **_NO_LEASE,
+                **self._columns(credential_id, user_id, provider, tokens),
+            )
+        )
+
+    def release(self, credential_id: UUID, *, holder: str) -> None:
+        Credential.objects.filter(id=credential_id, lease_holder=holder).update(**_NO_LEASE)
+
+    def mark_dead(self, credential_id: UUID, *, version_seen: int, reason: str, now: datetime) -> bool:
+        return bool(
+            Credential.objects.filter(id=credential_id, version=version_seen).update(
+                version=F("version") + 1, state=Credential.State.DEAD, dead_reason=reason[:64], **_NO_LEASE
+            )
+        )
+
+    def _renew(self, mine: QuerySet[Credential], tokens: TokenSet, now: datetime) -> CredentialState | None:
+        """Store a sign-in on its row, held meanwhile; None where there is no row."""
+        with transaction.atomic():
+            row = mine.select_for_update().first()
+            if row is None:
+                return None
+            try:
+                old = self._open(row.id, row.user_id, row.provider, row.sealed_tokens)
+            except Damaged:
+                old = None  # reported already; a new sign-in is what mends it
+            dead = row.state == Credential.State.DEAD
+            columns = self._columns(row.id, row.user_id, row.provider, tokenset.signed_in(tokens, old, old_is_dead=dead))
+            changes = {**columns, **_NO_LEASE, "version": row.version + 1, "signed_in_at": now,
+                       "unlinked_at": row.unlinked_at and now}  # fmt: skip
+            Credential.objects.filter(id=row.id).update(**changes)
+            for name, value in changes.items():
+                setattr(row, name, value)
+        return _state(row)
+
+    def _make(
+        self, mine: QuerySet[Credential], user_id: UUID, provider: str, subject: str, tokens: TokenSet, now: datetime
+    ) -> CredentialState:
+        """Store a first sign-in. Where a parallel one was quicker, its row is renewed."""
+        credential_id = uuid4()
+        columns = self._columns(credential_id, user_id, provider, tokens)
+        row = Credential(id=credential_id, user_id=user_id, provider=provider, subject=subject, created_at=now,
+                         signed_in_at=now, unlinked_at=now, **columns)  # fmt: skip
+        try:
+            with transaction.atomic():
+                row.save(force_insert=True)
+        except IntegrityError:
+            if (renewed := self._renew(mine, tokens, now)) is None:
+                raise
+            return renewed
+        return _state(row)
+
+    def _columns(self, credential_id: UUID, user_id: UUID, provider: str, tokens: TokenSet) -> dict[str, Any]:
+        """The sealed tokens, and the copies for listing of what is not secret in them."""
+        return {
+            "sealed_tokens": self._sealing.seal(tokenset.dump(tokens), _context(credential_id, user_id, provider)),
+            "scope": scope_text(tokens.scopes),
+            "expires_at": tokens.expires_at,
+            "refresh_expires_at": tokens.refresh_expires_at,
+            "refreshable": bool(tokens.refresh_token),
+            "state": Credential.State.LIVE,
+            "dead_reason": "",
+        }
+
+    def _open(self, credential_id: UUID, user_id: UUID, provider: str, sealed_tokens: str, *, tsid: str = "") -> TokenSet:
+        try:
+            return tokenset.load(self._sealing.open(sealed_tokens, _context(credential_id, user_id, provider)))
+        except Damaged as error:
+            log.warning("vault.damaged", credential=str(credential_id), upstream=provider, reason=str(error))
+            audit.record("vault.damaged", outcome="failed", reason=str(error), user_id=user_id, tsid=tsid,
+                         upstream=provider, credential=str(credential_id))  # fmt: skip
+            raise
+
+
+def _context(credential_id: UUID, user_id: UUID, provider: str) -> str:
+    return f"credential:{credential_id}:{user_id}:{provider}:tokens"
+
+
+def _state(row: Credential) -> CredentialState:
+    return CredentialState(
+        id=row.id,
+        user_id=row.user_id,
+        provider=row.provider,
+        subject=row.subject,
+        scopes=tuple(row.scope.split()),
+        version=row.version,
+        live=row.state == Credential.State.LIVE,
+        refreshable=row.refreshable,
+        expires_at=row.expires_at,
+        dead_reason=row.dead_reason,
+    )
