@@ -50,5 +50,13 @@ def record(
         request_id=request_id,
         detail=detail,
     )
-    log.info(event, outcome=outcome, reason=reason, user_id=str(user_id or ""), client_id=client_id, tsid=tsid,
-             resource=resource, upstream=upstream)
+    log.info(
+        event,
+        outcome=outcome,
+        reason=reason,
+        user_id=str(user_id or ""),
+        client_id=client_id,
+        tsid=tsid,
+        resource=resource,
+        upstream=upstream,
+    )

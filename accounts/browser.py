@@ -38,6 +38,12 @@ def remember(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """Set the cookie that `ensure_browser` decided on, if it did."""
     if secret := getattr(request, _PENDING_ATTRIBUTE, None):
         response.set_cookie(
-            cookie_name(), secret, max_age=MAX_AGE_SECONDS, secure=settings.SECURE, httponly=True, samesite="Lax", path="/"
+            cookie_name(),
+            secret,
+            max_age=MAX_AGE_SECONDS,
+            secure=settings.SECURE,
+            httponly=True,
+            samesite="Lax",
+            path="/",
         )
     return response

@@ -116,7 +116,9 @@ class Link(models.Model):
 
     class Meta:
         verbose_name = _("link of a session to a credential")
-        constraints = [models.UniqueConstraint(fields=["session", "provider"], name="one_link_per_session_and_provider")]
+        constraints = [
+            models.UniqueConstraint(fields=["session", "provider"], name="one_link_per_session_and_provider")
+        ]
 
     def __str__(self) -> str:
         return f"{self.session_id[:8]}… → {self.provider}"

@@ -12,9 +12,10 @@ from oauthlib.common import Request, urlencode
 from authserver.addresses import client_address
 from authserver.client_authentication import presented
 from authserver.errors import OAuthError
+from authserver.grant_types import GRANT_TYPES
 from authserver.grants.context import TokenContext, attach
 from authserver.parameters import form
-from authserver.server import GRANT_TYPES, Server
+from authserver.server import Server
 
 TOKEN_PARAMETERS = frozenset(
     {

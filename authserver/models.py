@@ -35,7 +35,9 @@ class Client(AbstractApplication):
     token_endpoint_auth_method = models.CharField(max_length=32, default="none")
     grant_types = models.JSONField(default=list)
     registered_scope = models.TextField(blank=True)
-    allowed_scopes = models.TextField(_("scopes it may ask for"), blank=True, help_text=_("Empty: all of the resource's."))
+    allowed_scopes = models.TextField(
+        _("scopes it may ask for"), blank=True, help_text=_("Empty: all of the resource's.")
+    )
     metadata = models.JSONField(default=dict, blank=True)
     registration_token_hash = models.CharField(max_length=64, blank=True, db_index=True)
     registration_address = models.GenericIPAddressField(null=True, blank=True)
@@ -56,7 +58,7 @@ class Client(AbstractApplication):
 
     @property
     def is_public(self) -> bool:
-        return self.token_endpoint_auth_method == "none"
+        return self.token_endpoint_auth_method == "none"  # noqa: S105 - RFC 7591 section 2, a name
 
     @property
     def identity_is_proven(self) -> bool:
@@ -193,7 +195,9 @@ class Consent(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["user", "client", "redirect_host", "resource"], name="one_consent_per_user_client_host_resource"),
+            models.UniqueConstraint(
+                fields=["user", "client", "redirect_host", "resource"], name="one_consent_per_approval"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -243,7 +247,9 @@ class SigningKey(models.Model):
     class Meta:
         verbose_name = _("signing key")
         constraints = [
-            models.UniqueConstraint(fields=["phase"], condition=models.Q(phase="active"), name="one_active_signing_key"),
+            models.UniqueConstraint(
+                fields=["phase"], condition=models.Q(phase="active"), name="one_active_signing_key"
+            ),
         ]
 
     def __str__(self) -> str:

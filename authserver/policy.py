@@ -58,7 +58,7 @@ _cached: tuple[float, CurrentPolicy] | None = None
 
 def current() -> CurrentPolicy:
     """The policy in force, no older than `MAX_AGE_SECONDS`."""
-    global _cached
+    global _cached  # noqa: PLW0603 - the process's one copy
     cached = _cached
     if cached is not None and time.monotonic() - cached[0] < MAX_AGE_SECONDS:
         return cached[1]
@@ -71,7 +71,7 @@ def current() -> CurrentPolicy:
 
 def forget() -> None:
     """Read again next time: called after a change, so that the process that made it sees it at once."""
-    global _cached
+    global _cached  # noqa: PLW0603 - as above
     _cached = None
 
 

@@ -53,7 +53,9 @@ def read(unverified: str) -> Genuine | None:
     payload, mac = raw[:-32], raw[-32:]
     if not any(hmac.compare_digest(_mac(key, payload), mac) for key in _keys()):
         return None
-    return Genuine(handle=payload[:16].hex(), generation=struct.unpack(">I", payload[16:20])[0], checksum=checksum(unverified))
+    return Genuine(
+        handle=payload[:16].hex(), generation=struct.unpack(">I", payload[16:20])[0], checksum=checksum(unverified)
+    )
 
 
 def checksum(token: str) -> str:

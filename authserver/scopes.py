@@ -20,7 +20,9 @@ class ResourceScopes(BaseScopes):
     def get_all_scopes(self) -> dict[str, str]:
         return dict(IDENTITY_SCOPES)
 
-    def get_available_scopes(self, application: Any = None, request: Any = None, *args: Any, **kwargs: Any) -> list[str]:
+    def get_available_scopes(
+        self, application: Any = None, request: Any = None, *args: Any, **kwargs: Any
+    ) -> list[str]:
         return list(IDENTITY_SCOPES)
 
     def get_default_scopes(self, application: Any = None, request: Any = None, *args: Any, **kwargs: Any) -> list[str]:

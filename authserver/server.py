@@ -10,11 +10,9 @@ from oauthlib.oauth2.rfc6749.tokens import TokenBase
 
 from authserver import mint
 from authserver.exchange.grant import TokenExchangeGrant
+from authserver.grant_types import TOKEN_EXCHANGE
 from authserver.grants import context
 from authserver.grants.targets import lifetime_seconds
-
-TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - RFC 8693 section 2.1
-GRANT_TYPES = ("authorization_code", "refresh_token", TOKEN_EXCHANGE)
 
 
 class SessionToken(TokenBase):
@@ -27,7 +25,7 @@ class SessionToken(TokenBase):
             return {}  # the kept answer takes its place
         scope = " ".join(request.scopes)
         seconds = lifetime_seconds(ours.resource)
-        return {
+        token: dict[str, Any] = {
             "access_token": mint.access_token(
                 subject=request.user.pk,
                 audience=ours.resource.identifier,
@@ -41,6 +39,16 @@ class SessionToken(TokenBase):
             "expires_in": seconds,
             "scope": scope,
         }
+        if ours.grant is not None and "openid" in request.scopes:
+            token["id_token"] = mint.id_token(
+                subject=request.user.pk,
+                client_id=ours.client.client_id,
+                access_token=token["access_token"],
+                nonce=ours.grant.nonce,
+                auth_time=ours.grant.auth_time,
+                now=ours.now,
+            )
+        return token
 
     def validate_request(self, request: Any) -> bool:
         """Bearer requests are checked by `verify`, never here."""

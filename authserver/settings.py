@@ -53,8 +53,8 @@ if not _hosts and _issuer.hostname in _LOOPBACK:
 if "*" in ALLOWED_HOSTS:
     env.missing.append("AUTHSERVER_ALLOWED_HOSTS: name the hosts; `*` would let anyone choose our address")
 
-SECRET_KEY = env.require("AUTHSERVER_SECRET_KEY", "-")
-if SECRET_KEY != "-" and len(SECRET_KEY) < 50:
+SECRET_KEY = env.require("AUTHSERVER_SECRET_KEY")
+if 0 < len(SECRET_KEY) < 50:
     env.missing.append("AUTHSERVER_SECRET_KEY: at least 50 random characters are needed")
 
 
@@ -168,7 +168,9 @@ PASSWORD_HASHERS = [
 
 # --- Database and cache -------------------------------------------------------------------------------------------
 DATABASES: dict[str, Any] = {
-    "default": environ.Env.db_url_config(env.get("AUTHSERVER_DATABASE_URL") or f"sqlite:///{DATA_DIR / 'authserver.sqlite3'}")
+    "default": environ.Env.db_url_config(
+        env.get("AUTHSERVER_DATABASE_URL") or f"sqlite:///{DATA_DIR / 'authserver.sqlite3'}"
+    )
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
@@ -197,11 +199,15 @@ RATE_LIMITS = {
     "client_authentication": "10/minute",  # failures, by client and by address
 }
 if DEMO:  # everybody is one address there, and clients register at every step; a flood is still one
-    RATE_LIMITS = {name: "" for name in RATE_LIMITS} | {"register": "1200/minute"}
+    RATE_LIMITS = dict.fromkeys(RATE_LIMITS, "") | {"register": "1200/minute"}
 for _entry in filter(None, (entry.strip() for entry in (env.get("AUTHSERVER_RATE_LIMITS") or "").split(","))):
     _name, _equals, _limit = _entry.partition("=")
-    if _name not in RATE_LIMITS or not re.fullmatch("=(?:[1-9][0-9]{0,6}/(?:second|minute|hour|day))?", _equals + _limit):
-        env.missing.append("AUTHSERVER_RATE_LIMITS: each is `name=10/minute` or `name=`, names: " + ", ".join(RATE_LIMITS))
+    if _name not in RATE_LIMITS or not re.fullmatch(
+        "=(?:[1-9][0-9]{0,6}/(?:second|minute|hour|day))?", _equals + _limit
+    ):
+        env.missing.append(
+            "AUTHSERVER_RATE_LIMITS: each is `name=10/minute` or `name=`, names: " + ", ".join(RATE_LIMITS)
+        )
     RATE_LIMITS[_name] = _limit
 
 # --- Browser: sessions, cookies, headers --------------------------------------------------------------------------
@@ -256,9 +262,9 @@ ADMIN_PATH = (env.get("AUTHSERVER_ADMIN_PATH") or "admin/").lstrip("/")
 # --- django-oauth-toolkit -----------------------------------------------------------------------------------------
 OAUTH2_PROVIDER_APPLICATION_MODEL = "authserver.Client"
 OAUTH2_PROVIDER_GRANT_MODEL = "authserver.Grant"
-OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "authserver.AccessToken"
-OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL = "authserver.RefreshToken"
-OAUTH2_PROVIDER_ID_TOKEN_MODEL = "authserver.IDToken"
+OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "authserver.AccessToken"  # noqa: S105 - a model
+OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL = "authserver.RefreshToken"  # noqa: S105 - a model
+OAUTH2_PROVIDER_ID_TOKEN_MODEL = "authserver.IDToken"  # noqa: S105 - a model
 OAUTH2_PROVIDER: dict[str, Any] = {
     "OAUTH2_VALIDATOR_CLASS": "authserver.validator.Validator",
     "OAUTH2_SERVER_CLASS": "authserver.server.Server",

@@ -81,7 +81,9 @@ class Validator(OAuth2Validator):  # type: ignore[misc]  # django-oauth-toolkit 
         grant = context.of(request).grant
         return grant is not None and grant.redirect_uri == redirect_uri
 
-    def invalidate_authorization_code(self, client_id: str, code_: str, request: Any, *args: Any, **kwargs: Any) -> None:
+    def invalidate_authorization_code(
+        self, client_id: str, code_: str, request: Any, *args: Any, **kwargs: Any
+    ) -> None:
         """Done before: `code.save` claims the code in the transaction that stores what it gives."""
 
     # --- refresh_token ---

@@ -45,7 +45,11 @@ def context(asked: AuthorizationRequest, person: User | None, ticket: Ticket) ->
         {
             "title": entry.provider.title,
             "scopes": list(scopes_of(entry.provider, entry)),
-            "why": connections.why(entry) if connections else "sign_in" if entry.provider_id in signing_in else "connect",
+            "why": connections.why(entry)
+            if connections
+            else "sign_in"
+            if entry.provider_id in signing_in
+            else "connect",
         }
         for entry in asked.upstreams
         if entry.provider.enabled

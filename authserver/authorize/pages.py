@@ -98,7 +98,9 @@ def not_allowed(request: HttpRequest, asked: AuthorizationRequest) -> HttpRespon
     )
 
 
-def stranger(request: HttpRequest, asked: AuthorizationRequest, provider: Provider, pending: PendingAuthorization) -> HttpResponse:
+def stranger(
+    request: HttpRequest, asked: AuthorizationRequest, provider: Provider, pending: PendingAuthorization
+) -> HttpResponse:
     return page(
         request,
         status=403,

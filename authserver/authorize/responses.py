@@ -42,7 +42,9 @@ def error_url(to: Destination, error: OAuthError) -> str:
     return client_url(to, {"error": error.error, "error_description": error.description})
 
 
-def leave(request: HttpRequest, url: str, *, app_name: str = "", provider_title: str = "", is_error: bool = False) -> HttpResponse:
+def leave(
+    request: HttpRequest, url: str, *, app_name: str = "", provider_title: str = "", is_error: bool = False
+) -> HttpResponse:
     """Send the browser to another origin.
 
     A 302 after a GET. After a POST a short page with a link: Chromium applies `form-action` to the whole chain of
@@ -90,7 +92,7 @@ def page(
         "steps": steps,
         "details": details,
         "request_id": getattr(request, "id", ""),
-        **{name: "" for name in ("return_url", "return_label", "retry_url", "retry_label")},
+        **dict.fromkeys(("return_url", "return_label", "retry_url", "retry_label"), ""),
         **links,
     }
     return private(render_template(request, "authorize/error.html", context, status=status))
@@ -112,7 +114,11 @@ def unanswerable(request: HttpRequest, problem: Unanswerable) -> HttpResponse:
             ),
             details=(("client_id sent", problem.sent[:200] or "none"),),
         )
-    registered = tuple(("Redirect URI registered", uri) for uri in problem.client.redirect_uris.split()) if problem.client else ()
+    registered = (
+        tuple(("Redirect URI registered", uri) for uri in problem.client.redirect_uris.split())
+        if problem.client
+        else ()
+    )
     sent = (("Redirect URI sent", problem.sent[:500]),) if problem.sent else (("Redirect URI sent", "none"),)
     return page(
         request,

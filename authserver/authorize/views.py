@@ -34,7 +34,11 @@ DECISION = frozenset({"ticket", "decision", "provider"})
 def authorize(request: HttpRequest) -> HttpResponse:
     """A client's request (GET, or POST as OpenID Connect Core section 3.1.2.1 allows), or the answer to our page."""
     try:
-        given = form(request, checks.PARAMETERS | DECISION) if request.method == "POST" else query(request, checks.PARAMETERS)
+        given = (
+            form(request, checks.PARAMETERS | DECISION)
+            if request.method == "POST"
+            else query(request, checks.PARAMETERS)
+        )
     except OAuthError as error:
         return malformed(request, error)
     if "ticket" in given:
@@ -53,11 +57,11 @@ def start(request: HttpRequest, raw: dict[str, str]) -> HttpResponse:
         return leave(request, error_url(refused.destination, refused.error), is_error=True)
     person = signed_in(request)
     silent = "none" in asked.prompt
-    usable = (
-        person is not None and not asked.wants_new_sign_in and is_recent_enough(request, asked, now=now)
-    )
+    usable = person is not None and not asked.wants_new_sign_in and is_recent_enough(request, asked, now=now)
     if person is None or not usable:
-        return tell(request, asked, "login_required", "Nobody is signed in.") if silent else consent.show(request, asked)
+        return (
+            tell(request, asked, "login_required", "Nobody is signed in.") if silent else consent.show(request, asked)
+        )
     if not consent.is_remembered(request, asked, person):
         return (
             tell(request, asked, "consent_required", "The person has not approved this.")
@@ -134,7 +138,7 @@ def resume(request: HttpRequest, pending_id: uuid.UUID) -> HttpResponse:
 @csrf_exempt  # as above: the ticket is bound to the browser
 @require_http_methods(["POST"])
 def switch(request: HttpRequest) -> HttpResponse:
-    """"Not you?": sign out here, and ask the provider which account it shall be."""
+    """ "Not you?": sign out here, and ask the provider which account it shall be."""
     try:
         given = form(request, DECISION)
     except OAuthError as error:
@@ -179,5 +183,8 @@ def malformed(request: HttpRequest, error: OAuthError) -> HttpResponse:
         status=400,
         heading="The app's request cannot be read",
         explanation=error.description,
-        steps=("Go back to the app and connect again.", "If it happens again, tell the app's makers what stands above."),
+        steps=(
+            "Go back to the app and connect again.",
+            "If it happens again, tell the app's makers what stands above.",
+        ),
     )

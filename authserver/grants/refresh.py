@@ -72,9 +72,7 @@ def check(context: TokenContext) -> None:
 
 
 def _in_replay_window(row: RefreshToken, genuine: refresh_tokens.Genuine, context: TokenContext) -> bool:
-    return (
-        genuine.checksum == row.replay_checksum and row.replay_until is not None and context.now < row.replay_until
-    )
+    return genuine.checksum == row.replay_checksum and row.replay_until is not None and context.now < row.replay_until
 
 
 def _requires(resource_id: int, providers: tuple[str, ...]) -> bool:
@@ -129,7 +127,8 @@ def save(context: TokenContext, token: dict[str, Any]) -> None:
 
 def _follow_the_winner(context: TokenContext, token: dict[str, Any]) -> None:
     """Somebody else's UPDATE came first: a rotation of the same token, or a revocation."""
-    assert context.refresh is not None and context.genuine is not None  # noqa: S101 - called by `save` only
+    if context.refresh is None or context.genuine is None:
+        raise invalid("save without check")
     row = RefreshToken.objects.filter(pk=context.refresh.pk).first()
     if row is None or row.revoked is not None or not _in_replay_window(row, context.genuine, context):
         raise invalid("revoked or rotated meanwhile")

@@ -6,8 +6,8 @@ from typing import Any
 
 from authserver import policy
 from authserver.conf import load
+from authserver.grant_types import GRANT_TYPES
 from authserver.keys import signer
-from authserver.server import GRANT_TYPES
 
 AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post")
 

@@ -26,7 +26,7 @@ class TokenView(OAuthLibMixin, View):  # type: ignore[misc]  # django-oauth-tool
 
     def post(self, request: HttpRequest) -> HttpResponse:
         try:
-            _, headers, body, status = self.create_token_response(request)
+            _, _, body, status = self.create_token_response(request)
         except OAuthError as error:
             return render(error)
         except OAuth2Error as error:
