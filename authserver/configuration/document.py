@@ -77,7 +77,7 @@ def check_references(
     configuration: Configuration, known_upstreams: set[str], known_resources: set[str], problems: Problems
 ) -> None:
     """Names that entries give each other exist, in the file or (`known_*`) in the database already."""
-    names = known_upstreams | {entry.name for entry in configuration.upstreams or ()}
+    names = known_upstreams | {entry.name for entry in configuration.upstreams or () if entry.name}
     for resource in configuration.resources or ():
         for upstream in resource.upstreams:
             if upstream.name and upstream.name not in names:
@@ -85,7 +85,7 @@ def check_references(
                 problems.add(
                     upstream.line, f"{upstream.key}.name", wrong, guess(upstream.name, names) if names else "add it"
                 )
-    identifiers = known_resources | {entry.canonical for entry in configuration.resources or ()}
+    identifiers = known_resources | {entry.canonical for entry in configuration.resources or () if entry.canonical}
     for server in configuration.resource_servers or ():
         for identifier in server.resources:
             if identifier not in identifiers:
