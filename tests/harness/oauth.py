@@ -127,9 +127,7 @@ class OAuthClient:
         cls, issuer: str, redirect_uri: str = "http://127.0.0.1:7777/callback", **metadata: Any
     ) -> OAuthClient:
         """Register dynamically; `metadata` adds to or replaces what is sent."""
-        answer = taken(
-            register(issuer, **{"client_name": "Test client", "redirect_uris": [redirect_uri], **metadata})
-        )
+        answer = taken(register(issuer, **{"client_name": "Test client", "redirect_uris": [redirect_uri], **metadata}))
         return cls(
             issuer=issuer,
             client_id=answer["client_id"],

@@ -26,9 +26,7 @@ class Stuck(AssertionError):
     """The person does not know how to go on: an error page, or a form they do not understand. Carries the page."""
 
     def __init__(self, why: str, page: Page, status: int) -> None:
-        super().__init__(
-            f"{why}: {status} at {page.url.partition('?')[0]}: {page.title!r}: {page.text[:600]}"
-        )
+        super().__init__(f"{why}: {status} at {page.url.partition('?')[0]}: {page.title!r}: {page.text[:600]}")
         self.page = page
         self.status = status
 
@@ -107,11 +105,7 @@ class Person:
     def _submit(self, form: Form, press: Choice, here: str) -> httpx.Request:
         values = form.filled(press)
         for group, choices in form.radios().items():
-            wanted = [
-                one
-                for one in choices
-                if one.reads(self.name) or (self.provider and one.value == self.provider)
-            ]
+            wanted = [one for one in choices if one.reads(self.name) or (self.provider and one.value == self.provider)]
             if wanted or group not in values:
                 values[group] = (wanted or choices)[0].value
         headers = _navigation(_site(here, form.action))
