@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import base64
-import hashlib
 import secrets
 from datetime import datetime, timedelta
 from uuid import UUID

@@ -14,12 +14,12 @@ from django.urls import reverse
 from accounts.browser import ensure_browser, remember
 from accounts.models import User
 from authserver import policy, redirects
-from authserver.authorize.people import signed_in
 from authserver.authorize.request import AuthorizationRequest
-from authserver.authorize.responses import private
 from authserver.authorize.ticket import Ticket
 from authserver.authorize.upstreams import Connections, scopes_of, sign_in_choices
 from authserver.models import Client, Consent
+from authserver.people import signed_in
+from authserver.responses import private
 from authserver.scopes import IDENTITY_SCOPES
 
 REGISTERED = {
@@ -76,7 +76,7 @@ def context(asked: AuthorizationRequest, person: User | None, ticket: Ticket) ->
         ],
         "upstreams": upstreams,
         "person": describe(person) if person else "",
-        "provider_choices": [{"name": p.name, "title": p.title} for p in choices] if len(choices) > 1 else [],
+        "provider_choices": [{"name": provider.name, "title": provider.title} for provider in choices],
         "form_action": reverse("authorize"),
         "form_fields": [("ticket", ticket.dumps())],
         "lasts_days": policy.current().lifetimes.refresh_idle // 86400,

@@ -14,11 +14,11 @@ from accounts.vault.base import NewSession
 from authserver import codes, policy, redirects
 from authserver.addresses import client_address
 from authserver.authorize.consent import remember_answer
-from authserver.authorize.people import auth_time
 from authserver.authorize.request import AuthorizationRequest
 from authserver.authorize.responses import client_url
 from authserver.authorize.upstreams import Connections
 from authserver.models import PendingAuthorization
+from authserver.people import auth_time
 
 REDEEM_MARGIN_SECONDS = 60
 

@@ -18,12 +18,12 @@ from accounts.models import User
 from authserver import policy
 from authserver.authorize import pages
 from authserver.authorize.finish import AlreadyFinished, finish
-from authserver.authorize.people import is_recent_enough, may_reach, signed_in
 from authserver.authorize.request import AuthorizationRequest
-from authserver.authorize.responses import leave
 from authserver.authorize.ticket import Ticket
 from authserver.authorize.upstreams import Connections, entry_for, scopes_of, sign_in_choices
 from authserver.models import PendingAuthorization
+from authserver.people import is_recent_enough, may_reach, signed_in
+from authserver.responses import leave
 from upstream import visits
 from upstream.errors import UpstreamError
 from upstream.models import Provider, Visit
@@ -73,7 +73,9 @@ def advance(
     fresh = bool(progress["signed_in"])
     if user is not None and pending.user_id is not None and user.pk != pending.user_id:
         return pages.somebody_else(request, asked)
-    if user is None or (not fresh and (asked.wants_new_sign_in or not is_recent_enough(request, asked, now=now))):
+    if user is None or (
+        not fresh and (asked.wants_new_sign_in or not is_recent_enough(request, asked.max_age, now=now))
+    ):
         return sign_in(request, asked, pending, chosen=chosen, now=now)
     if not may_reach(user, asked.resource.allow):
         audit.record("authorization.refused", outcome="refused", reason="resource_allow", user_id=user.pk,

@@ -13,9 +13,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from authserver.authorize.request import AuthorizationRequest
-from authserver.authorize.responses import error_url, page
+from authserver.authorize.responses import error_url
 from authserver.errors import OAuthError
 from authserver.models import PendingAuthorization
+from authserver.responses import page
 from upstream.models import Provider
 
 

@@ -9,6 +9,7 @@ from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
@@ -17,13 +18,14 @@ from accounts.browser import browser_hash
 from authserver import policy
 from authserver.addresses import client_address
 from authserver.authorize import checks, consent, journey, pages, ticket
-from authserver.authorize.people import is_recent_enough, signed_in
 from authserver.authorize.request import AuthorizationRequest
-from authserver.authorize.responses import Redirect, error_url, leave, page, private, unanswerable
+from authserver.authorize.responses import error_url, unanswerable
 from authserver.authorize.upstreams import Connections
 from authserver.errors import OAuthError
 from authserver.models import PendingAuthorization
 from authserver.parameters import form, query
+from authserver.people import is_recent_enough, signed_in
+from authserver.responses import Redirect, leave, page, private
 from upstream.models import Visit
 
 DECISION = frozenset({"ticket", "decision", "provider"})
@@ -57,7 +59,7 @@ def start(request: HttpRequest, raw: dict[str, str]) -> HttpResponse:
         return leave(request, error_url(refused.destination, refused.error), is_error=True)
     person = signed_in(request)
     silent = "none" in asked.prompt
-    usable = person is not None and not asked.wants_new_sign_in and is_recent_enough(request, asked, now=now)
+    usable = person is not None and not asked.wants_new_sign_in and is_recent_enough(request, asked.max_age, now=now)
     if person is None or not usable:
         return (
             tell(request, asked, "login_required", "Nobody is signed in.") if silent else consent.show(request, asked)
@@ -181,7 +183,7 @@ def malformed(request: HttpRequest, error: OAuthError) -> HttpResponse:
     return page(
         request,
         status=400,
-        heading="The app's request cannot be read",
+        heading=_("The app's request cannot be read"),
         explanation=error.description,
         steps=(
             "Go back to the app and connect again.",

@@ -1,4 +1,4 @@
-"""Who is at the browser, as far as an authorization is concerned."""
+"""Who is at the browser, as far as our pages are concerned."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 from django.http import HttpRequest
 
 from accounts.models import User
-from authserver.authorize.request import AuthorizationRequest
 
 SIGNED_IN_WITH = "signed_in_with"  # set by upstream.views at a sign-in there
 AUTH_TIME = "auth_time"
@@ -28,12 +27,12 @@ def auth_time(request: HttpRequest) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int | float) else None
 
 
-def is_recent_enough(request: HttpRequest, asked: AuthorizationRequest, *, now: datetime) -> bool:
+def is_recent_enough(request: HttpRequest, max_age: int | None, *, now: datetime) -> bool:
     """`max_age` (OpenID Connect Core section 3.1.2.1): whether the last real sign-in is young enough."""
-    if asked.max_age is None:
+    if max_age is None:
         return True
     at = auth_time(request)
-    return at is not None and now - at <= timedelta(seconds=asked.max_age)
+    return at is not None and now - at <= timedelta(seconds=max_age)
 
 
 def may_reach(user: User, allow: dict[str, Any]) -> bool:
