@@ -19,3 +19,4 @@ endpoints: Patterns = [
 if conf.demo:
     endpoints.append(path("demo/idp/", include("upstream.demo.urls")))
 urlpatterns: Patterns = [path(f"{conf.path}/" if conf.path else "", include(endpoints))]
+handler500 = "authserver.failures.server_error"

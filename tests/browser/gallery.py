@@ -11,6 +11,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+
+from authserver.failures import server_error
 
 RESOURCE = {"resource_name": "Example MCP server", "resource_identifier": "https://mcp.example.com/mcp"}
 SCOPES = [
@@ -29,6 +32,7 @@ def consent(**changes: Any) -> dict[str, Any]:
     return {
         "client_name": "Claude Code",
         "client_is_proven": False,
+        "client_id": "c_0123456789abcdef",
         "client_origin": "",
         "registered_how": "self-registered",
         "redirect_host": "localhost",
@@ -202,7 +206,6 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "403": ("403.html", {}),
     "403-csrf": ("403_csrf.html", {}),
     "404": ("404.html", {}),
-    "500": ("500.html", {}),
 }
 
 
@@ -211,6 +214,7 @@ def show(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, template, context)
 
 
+@csrf_exempt  # as the real one: the form carries a ticket instead
 def decide(request: HttpRequest) -> HttpResponse:
     """Where the consent form leads in here: says what was sent."""
     return render(
@@ -223,4 +227,9 @@ def nowhere(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-urlpatterns = [path("nowhere", nowhere), path("decide", decide), path("<str:name>", show)]
+def fail(request: HttpRequest) -> HttpResponse:
+    raise RuntimeError("a failure of ours, on purpose")
+
+
+handler500 = server_error
+urlpatterns = [path("fail", fail), path("nowhere", nowhere), path("decide", decide), path("<str:name>", show)]
