@@ -12,7 +12,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import django
 import pytest
@@ -89,7 +89,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
     """
     with ExitStack() as started:
 
-        def start(*arguments: str, data_dir: Path | None = None, **options: str) -> servers.Server:
+        def start(*arguments: str, data_dir: Path | None = None, **options: Any) -> servers.Server:
             if data_dir is None and environment.on_postgres() and "AUTHSERVER_DATABASE_URL" not in options:
                 fresh = postgres.database(os.environ[environment.DATABASE_URL])
                 options["AUTHSERVER_DATABASE_URL"] = started.enter_context(fresh)

@@ -72,8 +72,7 @@ def start(
     command = dev(
         "run", "--port", str(port), "--data-dir", data_dir, *(("--issuer", issuer) if issuer else ()), *arguments
     )
-    data_dir.mkdir(parents=True, exist_ok=True)
-    log_file = data_dir / f"server-{port}.log"
+    log_file = data_dir.with_name(f"{data_dir.name}-{port}.log")  # beside it: what is inside is the server's
     with log_file.open("wb") as log:
         process = subprocess.Popen(
             command, env=environment(overrides), stdout=log, stderr=log, preexec_fn=processes.die_with_parent
