@@ -1,4 +1,4 @@
-"""Cross-origin access for the machine endpoints (OAuth 2.1 section 3.2): any web page, never with its user's cookies."""
+"""Cross-origin access for the machine endpoints (OAuth 2.1 section 3.2): any web page, never with cookies."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def cross_origin(methods: Sequence[str]) -> Callable[[View], View]:
     allowed = ", ".join([*methods, "OPTIONS"])
 
     def decorate(view: View) -> View:
-        @wraps(view, assigned=("__module__", "__name__", "__qualname__", "__doc__") if hasattr(view, "__name__") else ())
+        @wraps(
+            view, assigned=("__module__", "__name__", "__qualname__", "__doc__") if hasattr(view, "__name__") else ()
+        )
         def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if request.method == "OPTIONS":
                 response = HttpResponse(status=204)

@@ -37,7 +37,7 @@ class Validator(OAuth2Validator):  # type: ignore[misc]  # django-oauth-toolkit 
         client = None
         for client_id in ours.presented.client_ids:
             named = row is not None and row.application.client_id == client_id
-            client = row.application if named else clients.find(client_id, now=ours.now)
+            client = row.application if named else clients.known(client_id)
             if client is not None:
                 break
         ours.client = request.client = check_client(client, ours.presented)

@@ -1,0 +1,40 @@
+"""Fetches under way in this process: one at a time for a URL, few at a time in all, so that some threads stay free."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore, Lock
+
+from authserver.cimd.errors import Busy
+
+MAX_IN_FLIGHT = 2  # of the four threads a worker has by default
+WAIT_SECONDS = 6.0  # a little longer than one fetch may take
+SLOT_WAIT_SECONDS = 1.0
+
+_locks = tuple(Lock() for _ in range(64))
+_slots = BoundedSemaphore(MAX_IN_FLIGHT)
+
+
+@contextmanager
+def only_one(client_id: str) -> Iterator[None]:
+    """Wait for another fetch of the same URL. Raises `Busy` when it takes too long."""
+    lock = _locks[zlib.crc32(client_id.encode()) % len(_locks)]
+    if not lock.acquire(timeout=WAIT_SECONDS):
+        raise Busy("The client's metadata document is still being fetched. Try again in a moment.")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def slot() -> Iterator[None]:
+    """One of the process's few fetches. Raises `Busy` when none gets free."""
+    if not _slots.acquire(timeout=SLOT_WAIT_SECONDS):
+        raise Busy("Too many metadata documents are being fetched. Try again in a moment.")
+    try:
+        yield
+    finally:
+        _slots.release()

@@ -1,0 +1,94 @@
+"""From a client's URL to its row: kept while fresh, fetched again when not, served stale when that fails.
+
+A known client is not ended by a broken document: the last good one serves for `STALE_AT_MOST`. What fails is never
+kept as a document; it is only remembered, for `BACK_OFF`, that it failed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.core.cache import cache
+from django.db import IntegrityError, transaction
+
+from accounts import audit
+from authserver import client_registry, policy
+from authserver.cimd import address, document, flights
+from authserver.cimd.document import Document
+from authserver.cimd.errors import Busy, UnusableDocument
+from authserver.cimd.freshness import BACK_OFF, STALE_AT_MOST
+from authserver.models import Client
+
+log = structlog.get_logger("cimd")
+
+CIMD = Client.RegistrationSource.CIMD
+
+
+def resolve(client_id: str, row: Client | None, *, now: datetime) -> Client:
+    """The client of an https URL; `row` is what the database has of it. Raises `UnusableDocument`.
+
+    A row that an operator made under a URL is theirs, and nothing is fetched for it; nor for a disabled one.
+    """
+    if row is not None and row.registration_source != CIMD:
+        return row
+    rules = policy.current().registration.cimd
+    if not rules.enabled:
+        raise UnusableDocument("Client ID metadata documents are not in use here.")
+    address.check(client_id)
+    address.check_host(client_id, rules)
+    if row is not None and (_is_fresh(row, now) or row.disabled_at is not None):
+        return row
+    try:
+        with flights.only_one(client_id):
+            row = Client.objects.filter(client_id=client_id).first()  # whoever was before us may have fetched it
+            if row is not None and (row.registration_source != CIMD or _is_fresh(row, now)):
+                return row
+            return _keep(client_id, row, _fetch(client_id, rules, now), now)
+    except UnusableDocument as error:
+        if row is None or row.cimd_fetched_at is None or now >= row.cimd_fetched_at + STALE_AT_MOST:
+            raise
+        log.info("stale document served", client_id=client_id, reason=str(error))
+        return row
+
+
+def _is_fresh(row: Client, now: datetime) -> bool:
+    return row.cimd_expires_at is not None and now < row.cimd_expires_at
+
+
+def _fetch(client_id: str, rules: policy.Cimd, now: datetime) -> Document:
+    failures = f"cimd-failed:{hashlib.sha256(client_id.encode()).hexdigest()}"
+    failed: tuple[float, str] | None = cache.get(failures)
+    if failed is not None and now.timestamp() < failed[0]:
+        raise UnusableDocument(failed[1])
+    try:
+        with flights.slot():
+            return document.fetch(client_id, allow_private_network=rules.allow_private_network, now=now)
+    except Busy:
+        raise
+    except UnusableDocument as error:
+        log.info("document refused", client_id=client_id, reason=str(error))
+        cache.set(failures, ((now + BACK_OFF).timestamp(), str(error)), BACK_OFF.total_seconds())
+        raise
+
+
+def _keep(client_id: str, row: Client | None, good: Document, now: datetime) -> Client:
+    """Store a good document. Of two processes that see a client first, the unique `client_id` lets one insert it."""
+    columns: dict[str, Any] = {"cimd_fetched_at": now, "cimd_expires_at": now + good.lifetime}
+    if row is not None:
+        with transaction.atomic():
+            if client_registry.replace(row, good.metadata, **columns):
+                audit.record("client.changed", client_id=client_id, reason="metadata document", now=now)
+        return row
+    if policy.current().registration.mode == "approval":
+        columns["disabled_at"] = now
+    try:
+        with transaction.atomic():
+            client = client_registry.create(client_id, good.metadata, source=CIMD, **columns)
+            audit.record("client.registered", client_id=client_id, reason="metadata document", now=now)
+    except IntegrityError:
+        winner: Client = Client.objects.get(client_id=client_id)
+        return winner
+    return client

@@ -1,0 +1,55 @@
+"""Writing clients that describe themselves: made once, replaced whole, and what was approved about the old one undone."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from authserver.client_metadata import ClientMetadata
+from authserver.models import Client, Consent, PendingAuthorization
+
+SECRET_BYTES = 32
+
+
+def new_secret() -> str:
+    """256 random bits; stored hashed, with one round (`authserver.hashers`)."""
+    return secrets.token_urlsafe(SECRET_BYTES)
+
+
+def create(
+    client_id: str, metadata: ClientMetadata, *, source: str, secret: str | None = None, **columns: Any
+) -> Client:
+    """Insert one client, in one statement. Raises `IntegrityError` where `client_id` is taken.
+
+    A public client gets a random secret that nobody ever sees: an empty one could be guessed.
+    """
+    client = Client(
+        client_id=client_id,
+        client_secret=secret or new_secret(),
+        registration_source=source,
+        **metadata.fields(),
+        **columns,
+    )
+    client.save(force_insert=True)
+    return client
+
+
+def replace(client: Client, metadata: ClientMetadata, *, secret: str | None = None, **columns: Any) -> bool:
+    """Write what the client says now over what it said before. True where people would see another client.
+
+    Where its name or a redirect URI changed, everything a person or an operator approved was approved about another
+    client: consents are asked again, requests on their way are dropped, and the operator's confirmation is withdrawn.
+    """
+    fields = {**metadata.fields(), **columns}
+    if secret is not None:
+        fields["client_secret"] = secret
+    looks_different = client.name != metadata.name or client.redirect_uris != fields["redirect_uris"]
+    if looks_different:
+        fields["verified"] = False
+    for name, value in fields.items():
+        setattr(client, name, value)
+    client.save(update_fields=[*fields, "updated"])
+    if looks_different:
+        Consent.objects.filter(client=client).delete()
+        PendingAuthorization.objects.filter(client=client).delete()
+    return looks_different
