@@ -84,7 +84,7 @@ def postgres_url() -> str:
 def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
     """A function that starts a server as `./dev run` does and answers a `tests.harness.server.Server`, ready to be called.
 
-    Its arguments are those of `tests.harness.server.start`; without a data directory the server gets a fresh one, and on
+    Its arguments are those of `tests.harness.server.launch`; without a data directory the server gets a fresh one, and on
     PostgreSQL a fresh database too. Whatever was started stops at the end of the session.
     """
     with ExitStack() as started:
@@ -93,9 +93,9 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
             if data_dir is None and environment.on_postgres() and "AUTHSERVER_DATABASE_URL" not in options:
                 fresh = postgres.database(os.environ[environment.DATABASE_URL])
                 options["AUTHSERVER_DATABASE_URL"] = started.enter_context(fresh)
-            server = servers.start(data_dir or tmp_path_factory.mktemp("server"), *arguments, **options)
+            server = servers.launch(data_dir or tmp_path_factory.mktemp("server"), *arguments, **options)
             started.callback(server.stop)
-            return server
+            return server.wait()
 
         yield start
 

@@ -43,6 +43,16 @@ class Server:
             env=environment({}), capture_output=True, text=True, timeout=START_SECONDS, check=False,
         )  # fmt: skip
 
+    def wait(self) -> Server:
+        """Until it says that it is ready; an error with its log, where it never does."""
+        deadline = time.monotonic() + START_SECONDS
+        while f"Ready: {self.issuer}" not in self.log:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise RuntimeError(f"The server did not start:\n{self.log}")
+            time.sleep(0.05)
+        return self
+
     def stop(self) -> int:
         """Stop it as an operator would, with SIGTERM; answers its exit status. Idempotent."""
         return processes.stop(self.process)
@@ -59,29 +69,21 @@ def environment(overrides: Mapping[str, str]) -> dict[str, str]:
     return own | overrides
 
 
-def start(
+def launch(
     data_dir: Path, *arguments: str, issuer: str | None = None, port: int | None = None, **overrides: str
 ) -> Server:
-    """Start a server over `data_dir` and wait until it is ready.
+    """Begin to start a server over `data_dir`; `wait` for it.
 
     `arguments` go to `./dev run`, `overrides` into its environment. With another server's `issuer` and data directory it is
     a second process of the same server.
     """
     port = port or processes.free_port()
     url = f"http://localhost:{port}"
-    command = dev(
-        "run", "--port", str(port), "--data-dir", data_dir, *(("--issuer", issuer) if issuer else ()), *arguments
-    )
+    same_issuer = ("--issuer", issuer) if issuer else ()
     log_file = data_dir.with_name(f"{data_dir.name}-{port}.log")  # beside it: what is inside is the server's
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            command, env=environment(overrides), stdout=log, stderr=log, preexec_fn=processes.die_with_parent
-        )
-    server = Server(issuer or url, url, port, data_dir, process, log_file)
-    deadline = time.monotonic() + START_SECONDS
-    while f"Ready: {server.issuer}" not in server.log:
-        if process.poll() is not None or time.monotonic() > deadline:
-            server.stop()
-            raise RuntimeError(f"The server did not start:\n{server.log}")
-        time.sleep(0.05)
-    return server
+            dev("run", "--port", str(port), "--data-dir", data_dir, *same_issuer, *arguments),
+            env=environment(overrides), stdout=log, stderr=log, preexec_fn=processes.die_with_parent,
+        )  # fmt: skip
+    return Server(issuer or url, url, port, data_dir, process, log_file)
