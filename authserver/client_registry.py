@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from datetime import datetime
 from typing import Any
+
+from django.contrib.auth.hashers import make_password
+from oauth2_provider.settings import oauth2_settings
 
 from authserver.client_metadata import ClientMetadata
 from authserver.models import Client, Consent, PendingAuthorization
@@ -25,7 +29,7 @@ def create(
     """
     client = Client(
         client_id=client_id,
-        client_secret=secret or new_secret(),
+        client_secret=_hashed(secret or new_secret()),
         registration_source=source,
         **metadata.fields(),
         **columns,
@@ -34,22 +38,35 @@ def create(
     return client
 
 
-def replace(client: Client, metadata: ClientMetadata, *, secret: str | None = None, **columns: Any) -> bool:
+def replace(
+    client: Client, metadata: ClientMetadata, *, now: datetime, secret: str | None = None, **columns: Any
+) -> bool:
     """Write what the client says now over what it said before. True where people would see another client.
 
     Where its name or a redirect URI changed, everything a person or an operator approved was approved about another
     client: consents are asked again, requests on their way are dropped, and the operator's confirmation is withdrawn.
+    Raises `Client.DoesNotExist` where it was removed meanwhile.
     """
-    fields = {**metadata.fields(), **columns}
+    fields = {**metadata.fields(), **columns, "updated": now}
     if secret is not None:
-        fields["client_secret"] = secret
+        fields["client_secret"] = _hashed(secret)
     looks_different = client.name != metadata.name or client.redirect_uris != fields["redirect_uris"]
     if looks_different:
         fields["verified"] = False
+    if not Client.objects.filter(pk=client.pk).update(**fields):
+        raise Client.DoesNotExist
     for name, value in fields.items():
         setattr(client, name, value)
-    client.save(update_fields=[*fields, "updated"])
     if looks_different:
         Consent.objects.filter(client=client).delete()
         PendingAuthorization.objects.filter(client=client).delete()
     return looks_different
+
+
+def disable(client: Client, now: datetime) -> None:
+    """Nobody can use the client from now on, until an operator enables it."""
+    Client.objects.filter(pk=client.pk, disabled_at=None).update(disabled_at=now)
+
+
+def _hashed(secret: str) -> str:
+    return make_password(secret, hasher=oauth2_settings.CLIENT_SECRET_HASHER)

@@ -8,12 +8,15 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from authserver import home
 from authserver.conf import load
+from authserver.registration import views as registration
 
 conf = load()
 Patterns = list[URLPattern | URLResolver]
 
 endpoints: Patterns = [
     path("", home.home, name="home"),
+    path("oauth/register", registration.register, name="register"),
+    path("oauth/register/<str:client_id>", registration.configuration, name="registration"),
     path(settings.ADMIN_PATH, admin.site.urls),
 ]
 if conf.demo:

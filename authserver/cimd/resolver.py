@@ -79,7 +79,7 @@ def _keep(client_id: str, row: Client | None, good: Document, now: datetime) -> 
     columns: dict[str, Any] = {"cimd_fetched_at": now, "cimd_expires_at": now + good.lifetime}
     if row is not None:
         with transaction.atomic():
-            if client_registry.replace(row, good.metadata, **columns):
+            if client_registry.replace(row, good.metadata, now=now, **columns):
                 audit.record("client.changed", client_id=client_id, reason="metadata document", now=now)
         return row
     if policy.current().registration.mode == "approval":

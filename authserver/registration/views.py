@@ -1,0 +1,136 @@
+"""`POST /oauth/register`; `GET`, `PUT`, `DELETE /oauth/register/<client_id>`. No cookie is read or set."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import structlog
+from django.db import DatabaseError, transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from accounts import audit
+from authserver import cascade, client_registry, limits, redirects
+from authserver.addresses import client_address, network_of
+from authserver.client_authentication import secret_matches
+from authserver.client_metadata import PUBLIC
+from authserver.cors import cross_origin
+from authserver.errors import OAuthError, json_response, render
+from authserver.models import Client
+from authserver.registration import modes, ownership, requests
+from authserver.registration.answers import describe
+
+log = structlog.get_logger("oauth.registration")
+
+View = Callable[..., HttpResponse]
+
+
+def _answering(view: View) -> View:
+    """Turn what the view raises into the endpoint's own errors."""
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, **kwargs)
+        except OAuthError as error:
+            return render(error)
+        except Client.DoesNotExist:  # removed by another request since we looked
+            return render(ownership.refused("client is gone"))
+        except DatabaseError as error:
+            log.exception("storage failed", error=type(error).__name__)
+            busy = OAuthError(
+                "temporarily_unavailable", "Try again in a moment.", status=503, headers={"Retry-After": "1"}
+            )
+            return render(busy)
+
+    return wrapper
+
+
+@cross_origin(methods=("POST",))
+@_answering
+def register(request: HttpRequest) -> HttpResponse:
+    """Register a client under an id of our choosing (RFC 7591 section 3)."""
+    address = client_address(request)
+    limits.enforce("register", network_of(address))
+    modes.admit()
+    metadata = requests.metadata(requests.document(request))
+    now = timezone.now()
+    token = ownership.new_token()
+    secret = None if metadata.token_endpoint_auth_method == PUBLIC else client_registry.new_secret()
+    with transaction.atomic():
+        client = client_registry.create(
+            f"dcr-{secrets.token_hex(16)}",
+            metadata,
+            source=Client.RegistrationSource.DCR,
+            secret=secret,
+            registration_token_hash=ownership.digest(token),
+            registration_address=address,
+            disabled_at=modes.disabled_at(now),
+        )
+        _record("client.registered", client, request)
+    return json_response(describe(client, registration_token=token, secret=secret), status=201)
+
+
+@cross_origin(methods=("GET", "PUT", "DELETE"))
+@_answering
+def configuration(request: HttpRequest, client_id: str) -> HttpResponse:
+    """Read, replace or remove one's own registration (RFC 7592 section 2)."""
+    client, token = ownership.owned(client_id, request.META.get("HTTP_AUTHORIZATION", ""))
+    if request.method == "PUT":
+        return _replace(request, client, token)
+    if request.method == "DELETE":
+        return _remove(request, client)
+    return json_response(describe(client, registration_token=token))
+
+
+def _replace(request: HttpRequest, client: Client, token: str) -> HttpResponse:
+    """RFC 7592 section 2.2: what is left out is gone, and the rules are those of a registration."""
+    modes.admit_change()
+    sent = requests.document(request)
+    if sent.get("client_id") != client.client_id:
+        raise OAuthError("invalid_client_metadata", "client_id: the one that was registered is needed.")
+    _check_secret(client, sent)
+    metadata = requests.metadata(sent)
+    secret = (
+        client_registry.new_secret() if client.is_public and metadata.token_endpoint_auth_method != PUBLIC else None
+    )
+    with transaction.atomic():
+        if client_registry.replace(client, metadata, secret=secret, now=timezone.now()):
+            modes.hold(client, timezone.now())
+        _record("client.changed", client, request)
+    return json_response(describe(client, registration_token=token, secret=secret))
+
+
+def _check_secret(client: Client, sent: dict[str, Any]) -> None:
+    """A client may repeat its secret and may not choose one."""
+    given = sent.get("client_secret")
+    if given is None:
+        return
+    if client.is_public or not isinstance(given, str) or not secret_matches((given,), client.client_secret):
+        raise OAuthError("invalid_client_metadata", "client_secret: it is not the one that was issued.")
+
+
+def _remove(request: HttpRequest, client: Client) -> HttpResponse:
+    """Disabled first, so that no session opens between the end of the last one and the end of the row."""
+    client_registry.disable(client, timezone.now())
+    cascade.revoke_client(client, reason="client deleted", actor=client.client_id)
+    with transaction.atomic():
+        _record("client.deleted", client, request)
+        client.delete()
+    response = HttpResponse(status=204)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _record(event: str, client: Client, request: HttpRequest) -> None:
+    audit.record(
+        event,
+        actor=client.client_id,
+        client_id=client.client_id,
+        address=client_address(request),
+        hosts=sorted({redirects.host_of(uri) for uri in client.redirect_uris.split()}),
+        auth_method=client.token_endpoint_auth_method,
+    )
