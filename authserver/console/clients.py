@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from authserver.console.readonly import ReadOnlyAdmin
+from accounts.admin_base import ReadOnlyAdmin
 
 
 class ClientAdmin(ReadOnlyAdmin):

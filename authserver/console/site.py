@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+
+from authserver.addresses import client_address
 
 
 class ConsoleSite(admin.AdminSite):
@@ -11,3 +14,7 @@ class ConsoleSite(admin.AdminSite):
     site_title = "Authserver"
     index_title = _("Console")
     enable_nav_sidebar = True
+
+    def address_of(self, request: HttpRequest) -> str | None:
+        """Where an operator's request comes from, for the audit trail."""
+        return client_address(request)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from authserver.console.readonly import ReadOnlyAdmin
+from accounts.admin_base import ReadOnlyAdmin
 
 
 class GrantAdmin(ReadOnlyAdmin):
     list_display = ("id", "application", "user", "tsid", "created", "expires", "claimed_at")
     fields = (*list_display, "redirect_uri", "scope", "resource", "failed_attempts")
+    searched = ("tsid",)
     list_select_related = ("application", "user")
     ordering = ("-id",)
 
@@ -15,14 +16,17 @@ class GrantAdmin(ReadOnlyAdmin):
 class AccessTokenAdmin(ReadOnlyAdmin):
     list_display = ("id", "application", "user", "tsid", "created", "expires")
     fields = list_display
+    searched = ("tsid",)
     list_select_related = ("application", "user")
     ordering = ("-id",)
 
 
 class RefreshTokenAdmin(ReadOnlyAdmin):
-    list_display = ("id", "application", "user", "tsid", "generation", "updated", "idle_expires_at", "expires_at", "revoked")
-    fields = (*list_display, "scope", "resource", "created")
-    search_fields = ("tsid",)
+    """One lineage a row. `handle` is half of what a token is made of, and not shown either."""
+
+    list_display = ("id", "application", "user", "tsid", "generation", "updated", "expires_at", "revoked")
+    fields = (*list_display, "idle_expires_at", "scope", "resource", "created")
+    searched = ("tsid",)
     list_select_related = ("application", "user")
     ordering = ("-id",)
 

@@ -1,0 +1,74 @@
+"""What we keep, shown: credentials, links and the audit trail. People and sessions are `authserver.console`'s, because
+what an operator does to them ends tokens.
+"""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin
+from django.contrib.auth.models import Group
+from django.http import HttpRequest
+
+from accounts.admin_base import ConsoleAdmin, ReadOnlyAdmin
+from accounts.models import AuditEvent, Credential, Link
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class OperatorGroupAdmin(ConsoleAdmin, GroupAdmin):
+    """Who may do what is a superuser's to decide: whoever changes a group of their own changes what they may do."""
+
+    searched = ("name",)
+    list_filter = ()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return bool(request.user.is_superuser)
+
+
+@admin.register(Credential)
+class CredentialAdmin(ReadOnlyAdmin):
+    """What may be known of a credential without opening it. The sealed tokens appear nowhere."""
+
+    list_display = ("id", "user", "provider", "subject", "state", "expires_at", "refreshed_at")
+    fields = (
+        *list_display,
+        "scope",
+        "version",
+        "dead_reason",
+        "refreshable",
+        "refresh_expires_at",
+        "lease_until",
+        "created_at",
+        "signed_in_at",
+        "unlinked_at",
+    )
+    searched = ("id", "user__id", "user__username", "user__email")
+    list_filter = ("state",)
+    list_select_related = ("user",)
+    ordering = ("-id",)
+
+
+@admin.register(Link)
+class LinkAdmin(ReadOnlyAdmin):
+    list_display = ("id", "session", "credential", "provider", "scope")
+    fields = list_display
+    searched = ("session__tsid", "credential__id")
+    list_select_related = ("session", "credential")
+    ordering = ("-id",)
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ReadOnlyAdmin):
+    """Append-only for everybody, superusers included."""
+
+    list_display = ("at", "event", "outcome", "reason", "actor", "user_id", "client_id", "tsid", "upstream", "address")
+    fields = (*list_display, "resource", "request_id", "detail")
+    searched = ("event", "tsid", "user_id")
+    ordering = ("-id",)

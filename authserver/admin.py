@@ -1,0 +1,8 @@
+"""Where Django looks for the console's pages: `authserver.console` has them, one module a subject.
+
+Clients, codes and tokens are not here: django-oauth-toolkit registers those, with the classes that the settings name.
+"""
+
+from __future__ import annotations
+
+from authserver.console import consents, keys, policy  # noqa: F401  # they register

@@ -1,0 +1,16 @@
+"""Lifetimes and registration: the configuration file's, shown."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from accounts.admin_base import ReadOnlyAdmin
+from authserver.models import Policy
+
+
+@admin.register(Policy)
+class PolicyAdmin(ReadOnlyAdmin):
+    """What differs from the defaults. `manage.py apply_config` changes it."""
+
+    list_display = ("__str__", "lifetimes", "registration")
+    fields = ("lifetimes", "registration")
