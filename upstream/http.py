@@ -15,7 +15,6 @@ from __future__ import annotations
 import http.client
 import io
 import json as jsonlib
-import logging
 import socket
 import ssl
 import threading
@@ -44,9 +43,6 @@ MIB = 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
 _POOLS = 64
 _CONNECTIONS_PER_HOST = 16
-
-# At DEBUG it writes every request's path and query.
-logging.getLogger("urllib3").setLevel(logging.WARNING)
 
 _deadline: ContextVar[float] = ContextVar("_deadline")
 
@@ -223,9 +219,7 @@ class _Guarded(HTTPConnection):
             try:
                 # A share of the time each, so that one dead address leaves time for the next.
                 seconds = _remaining() / left
-                return create_connection(
-                    (address, self.port or 0), seconds, socket_options=self.socket_options
-                )
+                return create_connection((address, self.port or 0), seconds, socket_options=self.socket_options)
             except OSError as error:
                 failure = error
         raise OutboundFailed("timeout" if isinstance(failure, TimeoutError) else "connection")

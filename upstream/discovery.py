@@ -1,0 +1,210 @@
+"""Where a provider's endpoints and keys are: the row, then the preset, then its discovery document.
+
+Discovery documents and keys are kept in the process for `FRESH_SECONDS`. A provider that cannot be reached is answered
+from what we have for `STALE_SECONDS` more, and not at all after that (OpenID Connect Discovery s4, RFC 8414 s3).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+from urllib.parse import urlsplit
+
+from upstream import http, presets
+from upstream.errors import OutboundFailed, OutboundRefused, SignInRefused, UpstreamError
+from upstream.models import Provider
+
+FRESH_SECONDS = 15 * 60
+STALE_SECONDS = 6 * 3600
+RETRY_SECONDS = 5
+"""An unknown key or algorithm asks again, but not more often than this: a forged token must not make us a hammer."""
+
+MAX_KEYS = 64
+OUR_ALGORITHMS = ("ES256", "RS256", "PS256", "EdDSA")
+_KEY_TYPES = {"ES256": "EC", "RS256": "RSA", "PS256": "RSA", "EdDSA": "OKP"}
+TENANT_PLACEHOLDER = "{tenantid}"
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """A provider's addresses, each empty where it has none. `issuer` is what ID tokens must say (or its template)."""
+
+    issuer: str
+    authorization: str
+    token: str
+    userinfo: str
+    revocation: str
+    jwks: str
+    auth_method: str
+    algorithms: tuple[str, ...]
+    iss_in_answer: bool
+
+
+@dataclass
+class _Kept:
+    value: Any
+    fetched_at: float
+
+
+_kept: dict[tuple[str, bool], _Kept] = {}
+_lock = Lock()
+
+
+def endpoints(provider: Provider) -> Endpoints:
+    """The provider's endpoints. Raises `UpstreamError` when they cannot be known now."""
+    preset = presets.of(provider)
+    document: Mapping[str, Any] = {}
+    issuer = provider.issuer or preset.issuer
+    if preset.is_oidc:
+        if not issuer:
+            raise UpstreamError("issuer_not_configured", provider=provider.name)
+        document = _document(provider, issuer)
+
+    def address(name: str) -> str:
+        value = getattr(provider, name, "") or getattr(preset, name, "") or document.get(name) or ""
+        if not isinstance(value, str):
+            raise OutboundFailed("garbage", provider=provider.name)
+        return value
+
+    return Endpoints(
+        issuer=document.get("issuer", issuer),
+        authorization=_for_browsers(provider, address("authorization_endpoint")),
+        token=address("token_endpoint"),
+        userinfo=address("userinfo_endpoint"),
+        revocation=address("revocation_endpoint"),
+        jwks=address("jwks_uri"),
+        auth_method=_auth_method(provider, preset, document),
+        algorithms=_algorithms(document),
+        iss_in_answer=document.get("authorization_response_iss_parameter_supported") is True,
+    )
+
+
+def signing_keys(provider: Provider, algorithm: str, key_id: str | None) -> list[dict[str, Any]]:
+    """The provider's public keys that may have signed with `algorithm`; asks again, within reason, for an unknown id."""
+    uri = endpoints(provider).jwks
+    if not uri:
+        raise SignInRefused("jwks_uri_missing", provider=provider.name)
+    found = _matching(_keys(provider, uri, FRESH_SECONDS), algorithm, key_id)
+    if not found and key_id is not None:
+        found = _matching(_keys(provider, uri, RETRY_SECONDS), algorithm, key_id)
+    return found
+
+
+def algorithms(provider: Provider, wanted: str) -> tuple[str, ...]:
+    """What ID tokens may be signed with: ours, as far as the provider announces them. Asks again where `wanted` is new."""
+    known = endpoints(provider).algorithms
+    if wanted not in known and wanted in OUR_ALGORITHMS:
+        preset = presets.of(provider)
+        known = _algorithms(_document(provider, provider.issuer or preset.issuer, RETRY_SECONDS))
+    return known
+
+
+def forget() -> None:
+    """Empty what this process keeps."""
+    with _lock:
+        _kept.clear()
+
+
+def _document(provider: Provider, issuer: str, max_age_seconds: float = FRESH_SECONDS) -> Mapping[str, Any]:
+    def fetch() -> Mapping[str, Any]:
+        document = _fetch(provider, issuer.rstrip("/") + "/.well-known/openid-configuration")
+        # The document must be the issuer's own (Discovery s4.3), or its endpoints are somebody else's.
+        if document.get("issuer") not in _issuers(provider, issuer):
+            raise OutboundFailed("issuer_mismatch", provider=provider.name)
+        return document
+
+    found: Mapping[str, Any] = _remembered((issuer, provider.allow_private_network), fetch, max_age_seconds)
+    return found
+
+
+def _issuers(provider: Provider, issuer: str) -> tuple[str, ...]:
+    """What the document may call itself. Entra's shared tenants publish a template in place of the tenant."""
+    if provider.type == Provider.Type.ENTRA:
+        for shared in ("common", "organizations", "consumers"):
+            if f"/{shared}/" in issuer:
+                return (issuer.replace(f"/{shared}/", f"/{TENANT_PLACEHOLDER}/"),)
+    return (issuer,)
+
+
+def _keys(provider: Provider, uri: str, max_age_seconds: float) -> list[dict[str, Any]]:
+    def fetch() -> list[dict[str, Any]]:
+        keys = _fetch(provider, uri).get("keys")
+        if not isinstance(keys, list) or len(keys) > MAX_KEYS or not all(isinstance(key, dict) for key in keys):
+            raise OutboundFailed("garbage", provider=provider.name)
+        return keys
+
+    found: list[dict[str, Any]] = _remembered((uri, provider.allow_private_network), fetch, max_age_seconds)
+    return found
+
+
+def _matching(keys: list[dict[str, Any]], algorithm: str, key_id: str | None) -> list[dict[str, Any]]:
+    return [
+        key
+        for key in keys
+        if key.get("kty") == _KEY_TYPES[algorithm]
+        and key.get("use", "sig") == "sig"
+        and key.get("alg", algorithm) == algorithm
+        and (key_id is None or key.get("kid") == key_id)
+    ]
+
+
+def _remembered(key: tuple[str, bool], fetch: Callable[[], Any], max_age_seconds: float) -> Any:
+    """What `fetch` gave within `max_age_seconds`, else what it gives now, else, if it fails, what is not yet stale."""
+    now = time.monotonic()
+    kept = _kept.get(key)
+    if kept is not None and now - kept.fetched_at < max_age_seconds:
+        return kept.value
+    try:
+        value = fetch()
+    except (OutboundFailed, OutboundRefused):
+        if kept is not None and now - kept.fetched_at < STALE_SECONDS:
+            return kept.value
+        raise
+    with _lock:
+        _kept[key] = _Kept(value, now)
+    return value
+
+
+def _fetch(provider: Provider, url: str) -> Mapping[str, Any]:
+    answer = http.request("GET", url, allow_private_network=provider.allow_private_network)
+    if answer.status != 200:
+        raise OutboundFailed(f"http_{answer.status}", provider=provider.name)
+    document = answer.json()
+    if not isinstance(document, dict):
+        raise OutboundFailed("garbage", provider=provider.name)
+    return document
+
+
+def _for_browsers(provider: Provider, url: str) -> str:
+    """An address people are sent to: TLS, or plain HTTP in development."""
+    if not url:
+        raise UpstreamError("authorization_endpoint_missing", provider=provider.name)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise UpstreamError("authorization_endpoint_malformed", provider=provider.name) from None
+    schemes = {"https", "http"} if provider.allow_private_network else {"https"}
+    if parts.scheme not in schemes or not parts.hostname or parts.fragment or not url.isprintable():
+        raise UpstreamError("authorization_endpoint_malformed", provider=provider.name)
+    return url
+
+
+def _auth_method(provider: Provider, preset: presets.Preset, document: Mapping[str, Any]) -> str:
+    """`client_secret_basic`, `client_secret_post` or `none` (RFC 6749 s2.3.1; Basic is what every server must take)."""
+    if not provider.client_secret_sealed:
+        return "none"
+    chosen = provider.token_endpoint_auth_method or preset.auth_method
+    if chosen:
+        return chosen
+    supported = document.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+    return "client_secret_basic" if "client_secret_basic" in supported else "client_secret_post"
+
+
+def _algorithms(document: Mapping[str, Any]) -> tuple[str, ...]:
+    announced = document.get("id_token_signing_alg_values_supported")
+    if not isinstance(announced, list):
+        return OUR_ALGORITHMS
+    return tuple(algorithm for algorithm in OUR_ALGORITHMS if algorithm in announced)

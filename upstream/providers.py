@@ -1,0 +1,66 @@
+"""The registry of providers: rows, where each sends people back to, and our secret at each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.conf import settings
+
+from accounts.vault.secrets import open_secret, seal_secret
+from upstream.models import Provider
+
+CALLBACK_PATH = "/oauth/callback"
+
+
+def enabled() -> list[Provider]:
+    """All providers in use, by name."""
+    return list(Provider.objects.filter(enabled=True))
+
+
+def sign_in_providers() -> list[Provider]:
+    """Those that people may sign in with, by name."""
+    return list(Provider.objects.filter(enabled=True, sign_in=True))
+
+
+def by_name(name: str) -> Provider | None:
+    """The provider of this name if it is enabled."""
+    return Provider.objects.filter(name=name, enabled=True).first()
+
+
+def callback_url(provider: Provider) -> str:
+    """Our redirect URI at this provider: one of its own, so that no provider's answer passes for another's (RFC 9700 s4.4).
+
+    A registration that holds only the shared address says so with `authorization_params: {redirect_uri: ...}`; nothing
+    but that address is taken from there.
+    """
+    shared = f"{settings.ISSUER}{CALLBACK_PATH}"
+    if provider.authorization_params.get("redirect_uri") == shared:
+        return shared
+    return f"{shared}/{provider.name}"
+
+
+def set_client_secret(provider: Provider, value: str, source: str) -> None:
+    """Seal our secret at this provider into the row, unsaved; `source` says where it came from (`env:GITHUB_SECRET`)."""
+    provider.client_secret_sealed = seal_secret(value, _context(provider)) if value else ""
+    provider.client_secret_source = source
+
+
+def client_secret(provider: Provider) -> str:
+    """Our secret at this provider; empty for a public client. Raises `accounts.vault.base.Damaged`."""
+    if not provider.client_secret_sealed:
+        return ""
+    return open_secret(provider.client_secret_sealed, _context(provider))
+
+
+def same_client_secret(provider: Provider, value: str) -> bool:
+    """Whether the row holds this secret already, so that applying a configuration twice changes nothing."""
+    return bool(provider.client_secret_sealed) and client_secret(provider) == value
+
+
+def unique(*groups: Sequence[str]) -> tuple[str, ...]:
+    """The scopes of all groups in order, each once."""
+    return tuple(dict.fromkeys(scope for group in groups for scope in group))
+
+
+def _context(provider: Provider) -> str:
+    return f"provider:{provider.name}:client_secret"

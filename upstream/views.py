@@ -1,0 +1,107 @@
+"""The callback: where providers send people back to (`/oauth/callback`, `/oauth/callback/<upstream>`).
+
+The state decides which visit this is, the browser's cookie whether it is this browser's, the path whether it is this
+provider's. A visit that is none of these is not touched and ends on a page; every other returns to whoever sent the
+person, with its outcome in its row.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import structlog
+from django.contrib.auth import login
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+
+from accounts import audit
+from accounts.browser import browser_hash
+from accounts.models import User
+from upstream import visits
+from upstream.callback_input import BadInput, parameters
+from upstream.completion import complete
+from upstream.errors import NotAllowed, SignInCancelled, UpstreamError
+from upstream.models import Visit
+
+log = structlog.get_logger(__name__)
+
+SIGN_IN_BACKEND = "django.contrib.auth.backends.ModelBackend"
+"""What the Django session names as its backend: it loads the user and checks that they are active."""
+
+
+@never_cache
+def callback(request: HttpRequest, upstream: str = "") -> HttpResponse:
+    """Finish one visit (RFC 6749 s4.1.2, RFC 9207)."""
+    if request.method != "GET":
+        return HttpResponseNotAllowed(["GET"])
+    try:
+        data = parameters(request)
+    except BadInput as error:
+        return _page(request, f"bad_input: {error}", "")
+    state = data.get("state", "")
+    visit = visits.find(state)
+    if visit is None:
+        return _page(request, "state_unknown", upstream)
+    if browser_hash(request) != visit.browser_hash:
+        return _page(request, "another_browser", visit.provider.name)
+    if request.path != urlsplit(visit.redirect_uri).path:
+        return _page(request, "another_provider", visit.provider.name)
+    if not visits.claim(visit, now=timezone.now()):
+        return _page(request, "state_used_or_expired", visit.provider.name)
+    try:
+        user, claims = complete(visit, state, data, request)
+    except UpstreamError as error:
+        return _failed(visit, error)
+    if visit.purpose == Visit.Purpose.SIGN_IN:
+        _sign_in(request, user, visit, claims)
+    visits.finish(visit, Visit.Outcome.DONE)
+    _record(visit, "ok", "", user)
+    return _back(visit)
+
+
+def _sign_in(request: HttpRequest, user: User, visit: Visit, claims: dict[str, Any]) -> None:
+    """A new Django session: whatever this browser's old one was, nobody who knew it has this one."""
+    login(request, user, backend=SIGN_IN_BACKEND)
+    now = int(time.time())
+    signed_in_at = claims.get("auth_time", now)  # when the person really was asked, where the provider says so
+    request.session["auth_time"] = min(int(signed_in_at), now)
+    request.session["signed_in_with"] = visit.provider.name
+
+
+def _failed(visit: Visit, error: UpstreamError) -> HttpResponse:
+    if isinstance(error, SignInCancelled):
+        outcome, result = Visit.Outcome.DENIED, "refused"
+    elif isinstance(error, NotAllowed):
+        outcome, result = Visit.Outcome.NOT_ALLOWED, "refused"
+    else:
+        outcome, result = Visit.Outcome.FAILED, "failed"
+    visits.finish(visit, outcome)
+    _record(visit, result, error.reason, None)
+    return _back(visit)
+
+
+def _record(visit: Visit, outcome: str, reason: str, user: User | None) -> None:
+    audit.record(
+        "upstream.sign_in",
+        outcome=outcome,
+        reason=reason,
+        user_id=user.id if user else visit.user_id,
+        upstream=visit.provider.name,
+        purpose=visit.purpose,
+    )
+
+
+def _back(visit: Visit) -> HttpResponse:
+    parts = urlsplit(visit.return_path)
+    query = "&".join(filter(None, [parts.query, urlencode({"visit": visit.state_hash})]))
+    return HttpResponseRedirect(urlunsplit(("", "", parts.path, query, "")))
+
+
+def _page(request: HttpRequest, reason: str, upstream: str) -> HttpResponse:
+    """For a callback that belongs to nothing we can return to."""
+    log.warning("upstream.callback_refused", reason=reason, upstream=upstream[:32])
+    return render(request, "upstream/error.html", {"reason": reason}, status=400)
