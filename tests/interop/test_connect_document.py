@@ -1,0 +1,115 @@
+"""`docs/connect-your-mcp-server.md`: the servers in it run, let the right token in, and say the same as the example."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastmcp import Client
+from fastmcp.client.auth import BearerAuth
+
+from tests.harness import processes
+from tests.interop import pretend_issuer
+from tests.interop.pretend_issuer import UPSTREAM_TOKEN, PretendIssuer
+
+pytestmark = pytest.mark.interop
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = ROOT / "docs" / "connect-your-mcp-server.md"
+EXAMPLE = ROOT / "examples" / "fastmcp_server"
+START_SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[PretendIssuer]:
+    with pretend_issuer.running() as running:
+        running.answers(200, {"access_token": UPSTREAM_TOKEN, "token_type": "Bearer", "expires_in": 60})
+        yield running
+
+
+@pytest.fixture(params=["FastMCP", "The official Python SDK"], ids=["fastmcp", "sdk"])
+def server(request: pytest.FixtureRequest, issuer: PretendIssuer, tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """The section's heading and the URL of the server in it, its example addresses replaced by ones on this machine."""
+    port = processes.free_port()
+    [code] = re.findall(rf"^## {request.param}\n```python\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+    for example, here in {
+        "https://auth.example.com": issuer.url,
+        "https://mcp.example.com": f"http://localhost:{port}",
+        "https://api.github.com/user": f"{issuer.url}/api/me",
+        "port=9000": f"port={port}",
+    }.items():
+        code = code.replace(example, here)
+    script, log_file = tmp_path / "server.py", tmp_path / "server.log"
+    script.write_text(code)
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, script],
+            env={**os.environ, "EXAMPLE_MCP_SECRET": "a-secret"},
+            cwd=tmp_path,
+            stdout=log,
+            stderr=log,
+            preexec_fn=processes.die_with_parent,
+        )
+    url = f"http://localhost:{port}/mcp"
+    deadline = time.monotonic() + START_SECONDS
+    try:
+        while True:
+            try:
+                httpx.get(url)
+                break
+            except httpx.TransportError:
+                assert process.poll() is None, log_file.read_text()
+                assert time.monotonic() < deadline, log_file.read_text()
+                time.sleep(0.05)
+        yield request.param, url
+    finally:
+        processes.stop(process)
+
+
+def test_each_server_lets_its_own_tokens_in_and_no_others(server: tuple[str, str], issuer: PretendIssuer) -> None:
+    section, url = server
+
+    async def call(tool: str) -> Any:
+        async with Client(url, auth=BearerAuth(issuer.token(url))) as client:
+            return (await client.call_tool(tool)).structured_content
+
+    if section == "FastMCP":
+        assert asyncio.run(call("whoami")) == {"sub": "upstream-7", "name": "Ada Lovelace"}
+        assert issuer.asked[-1]["caller"] == "example-mcp:a-secret"
+    else:
+        assert asyncio.run(call("subject")) == {"result": "user-1"}
+
+    stranger = httpx.post(url, json={})
+    assert stranger.status_code == 401
+    [metadata_url] = re.findall(r'resource_metadata="([^"]+)"', stranger.headers["www-authenticate"])
+    metadata = httpx.get(metadata_url).json()
+    assert (metadata["resource"], metadata["authorization_servers"]) == (url, [issuer.url])
+
+    for flaw in ({"aud": "http://localhost:1/mcp"}, {"iss": "https://elsewhere.example.com"}, {"exp": 1}):
+        wrong = issuer.token(url, **flaw)
+        assert httpx.post(url, json={}, headers={"Authorization": f"Bearer {wrong}"}).status_code == 401
+
+
+def test_the_examples_readme_names_every_setting_and_its_default() -> None:
+    settings = dict(
+        re.findall(
+            r'^[A-Z_]+ = (?:int\()?setting\("(\w+)"(?:, f?"([^"]*)")?\)',
+            (EXAMPLE / "server.py").read_text(),
+            re.MULTILINE,
+        )
+    )
+    assert len(settings) == 8
+    readme = (EXAMPLE / "README.md").read_text()
+    for name, default in settings.items():
+        assert f"`{name}`" in readme
+        if default and "{" not in default:
+            assert f"`{default}`" in readme
