@@ -255,8 +255,7 @@ LOGIN_URL = "admin:login"
 _prefix = f"{_issuer.path.strip('/')}/" if _issuer.path.strip("/") else ""
 STATIC_URL = f"/{_prefix}static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = DATA_DIR / "static"
-WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = True  # served from where they lie: no collectstatic step
 ADMIN_PATH = (env.get("AUTHSERVER_ADMIN_PATH") or "admin/").lstrip("/")
 
 # --- django-oauth-toolkit -----------------------------------------------------------------------------------------

@@ -32,18 +32,18 @@ def finish(
     asked: AuthorizationRequest,
     user: User,
     connections: Connections,
-    pending: PendingAuthorization | None,
+    pending: PendingAuthorization,
     *,
     now: datetime,
 ) -> str:
-    """Open the session, issue the code, and return where to send the browser. Raises `AlreadyFinished`.
+    """Open the session, issue the code, and return where to send the browser. Raises `AlreadyFinished`, `NotConnected`.
 
     The session starts with the code's own short life: redeeming the code extends it, and one never redeemed ends.
     """
     lifetimes = policy.current().lifetimes
     address = client_address(request)
     with transaction.atomic():
-        if pending is not None and not _claim(pending, now=now):
+        if not _claim(pending, now=now):
             raise AlreadyFinished
         tsid = vault().sessions.open(
             NewSession(

@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from accounts import audit
 from accounts.models import User
+from accounts.vault.base import NotConnected
 from authserver import policy
 from authserver.authorize import pages
 from authserver.authorize.finish import AlreadyFinished, finish
@@ -96,7 +97,7 @@ def complete(
     asked: AuthorizationRequest,
     user: User,
     connections: Connections,
-    pending: PendingAuthorization | None,
+    pending: PendingAuthorization,
     *,
     now: datetime,
 ) -> HttpResponse:
@@ -105,6 +106,8 @@ def complete(
         url = finish(request, asked, user, connections, pending, now=now)
     except AlreadyFinished:
         return pages.already_answered(request)
+    except NotConnected:  # a credential was destroyed since we looked: its last session ended just now
+        return advance(request, asked, pending, now=now)
     except IntegrityError:  # the client, the resource or the person was deleted while this ran
         return pages.gone(request)
     return leave(request, url, app_name=asked.client.name)
