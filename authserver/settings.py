@@ -303,7 +303,7 @@ OAUTH2_PROVIDER: dict[str, Any] = {
 }
 
 # --- social-auth --------------------------------------------------------------------------------------------------
-SOCIAL_AUTH_STRATEGY = "upstream.strategy.ProviderStrategy"
+# No SOCIAL_AUTH_STRATEGY: a visit makes its own `upstream.strategy.ProviderStrategy`, for one provider row.
 SOCIAL_AUTH_STORAGE = "social_django.models.DjangoStorage"
 SOCIAL_AUTH_PIPELINE = (
     "social_core.pipeline.social_auth.social_details",
