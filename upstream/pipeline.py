@@ -62,7 +62,7 @@ def create_user(
     if user is not None:
         return None
     person = backend.identity(response)
-    storage = backend.strategy.storage.user
+    storage: Any = backend.strategy.storage.user
     try:
         with transaction.atomic():
             user = User(username=uuid.uuid4().hex, name=person.name, email=person.email)

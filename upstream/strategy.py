@@ -105,9 +105,9 @@ class ProviderStrategy(DjangoStrategy):
         """The callback's parameters, as the view has checked them."""
         return dict(self._data)
 
-    def build_absolute_uri(self, path: str | None = None) -> str | None:
+    def build_absolute_uri(self, path: str | None = None) -> str:
         """Addresses of ours are absolute already, from the issuer and never from the Host header."""
-        return path
+        return path or ""
 
     def session_get(self, name: str, default: Any = None) -> NoReturn:
         raise NotImplementedError("a visit keeps nothing in the Django session")

@@ -114,8 +114,8 @@ class ProviderBackend(_Base):
         row = self.provider.authorization_params
         params.update({name: str(value) for name, value in row.items() if name not in RESERVED_PARAMS})
         params.update(self.quirks(params))
-        params.update(self.auth_params(self.get_or_create_state()))
-        params.update(self.get_scope_argument())
+        params.update(self.auth_params(self.get_or_create_state()))  # type: ignore[no-untyped-call]  # social-auth's
+        params.update(self.get_scope_argument())  # type: ignore[no-untyped-call]  # social-auth's
         return urlunsplit(parts._replace(query=urlencode(params)))
 
     def quirks(self, params: Mapping[str, str]) -> dict[str, str]:

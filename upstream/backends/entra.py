@@ -29,7 +29,7 @@ class EntraBackend(OidcBackend):
 
     def decode_and_validate_id_token(self, id_token: str, access_token: str) -> dict[str, Any]:
         self._unverified_tenant = self._tenant_of(id_token)
-        claims: dict[str, Any] = super().decode_and_validate_id_token(id_token, access_token)
+        claims: dict[str, Any] = super().decode_and_validate_id_token(id_token, access_token)  # type: ignore[no-untyped-call]  # social-auth's
         return claims
 
     def _tenant_of(self, id_token: str) -> str:

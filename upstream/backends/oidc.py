@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -83,13 +84,10 @@ class OidcBackend(ProviderBackend, OpenIdConnectAuth[Any]):
         if not isinstance(nonce, str) or not hmac.compare_digest(nonce.encode(), self.transaction.nonce.encode()):
             raise SignInRefused("id_token_nonce", provider=self.name)
         now = time.time()
-        times = {claim: claims.get(claim) for claim in ("iat", "exp", "nbf", "auth_time") if claim in claims}
-        if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in times.values()):
-            raise SignInRefused("id_token_times", provider=self.name)
-        issued_at = times.get("iat")
+        issued_at, not_before, signed_in_at = (_seconds(claims.get(c), self.name) for c in ("iat", "nbf", "auth_time"))
         if issued_at is None or not -LEEWAY_SECONDS <= now - issued_at <= MAX_AGE_SECONDS:
             raise SignInRefused("id_token_times", provider=self.name)
-        if times.get("nbf", now) > now + LEEWAY_SECONDS or times.get("auth_time", now) > now + LEEWAY_SECONDS:
+        if any(moment is not None and moment > now + LEEWAY_SECONDS for moment in (not_before, signed_in_at)):
             raise SignInRefused("id_token_times", provider=self.name)
 
     def validate_at_hash(self, claims: Mapping[str, Any], access_token: str, key: Mapping[str, Any]) -> bool:
@@ -134,3 +132,12 @@ class OidcBackend(ProviderBackend, OpenIdConnectAuth[Any]):
 
     def email_verified(self, claims: Mapping[str, Any]) -> Any:
         return claims.get("email_verified")
+
+
+def _seconds(value: Any, provider: str) -> float | None:
+    """A NumericDate (RFC 7519 s2), None for none; text and booleans are not numbers."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise SignInRefused("id_token_times", provider=provider)
+    return float(value)

@@ -1,0 +1,215 @@
+"""Fresh tokens for (tsid, provider): read, lease, refresh, store, answer (behaviour.md, Upstream refresh).
+
+One refresh at a time for a credential over all processes and hosts: the lease is a conditional write in the vault, and
+nothing is locked while the provider is asked. Late comers read the winner's result. A lease that its holder left behind
+runs out, and a late comer takes over.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from accounts import audit
+from accounts.vault import base, vault
+from accounts.vault.base import Entry, TokenSet
+from upstream import refreshed_id_token
+from upstream.errors import MissingScope, NeedsReauthorization, NotConnected, TemporarilyUnavailable
+from upstream.models import Provider
+from upstream.refresh_call import TIMEOUT_SECONDS, refresh
+
+log = structlog.get_logger(__name__)
+
+FRESH_FOR = timedelta(seconds=60)
+"""With less left than this, a token is refreshed before it is given out."""
+LEASE = timedelta(seconds=3 * TIMEOUT_SECONDS)
+"""Longer than a refresh with all that it may have to look up first."""
+WAIT_SECONDS = 12.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 0.25
+
+Clock = Callable[[], datetime]
+Accept = Callable[[Entry], None]
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """A token to give out. `scopes` are what the provider granted it; `entry` is the session's view it was read from."""
+
+    access_token: str = field(repr=False)
+    token_type: str
+    scopes: tuple[str, ...]
+    expires_at: datetime | None
+    entry: Entry = field(repr=False)
+
+
+def fresh_tokens(
+    tsid: str,
+    provider: Provider,
+    *,
+    now: datetime | Clock,
+    wanted_scopes: Sequence[str] = (),
+    accept: Accept | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Fresh:
+    """The session's token at this provider, with at least a minute left or without an end.
+
+    `accept` sees the session before anything else is done with it and may raise. One statement while the token is
+    fresh. Raises `NotConnected`, `NeedsReauthorization`, `MissingScope`, `TemporarilyUnavailable`, and the vault's
+    `SessionGone`.
+    """
+    if not provider.enabled:
+        raise TemporarilyUnavailable("provider_disabled", provider=provider.name, retry_after_seconds=60)
+    attempt = _Attempt(tsid, provider, _clock(now, monotonic), tuple(wanted_scopes), accept)
+    entry = attempt.read()
+    if attempt.is_fresh(entry):
+        return _fresh(entry)
+    give_up_at = monotonic() + WAIT_SECONDS
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        if (refreshed := attempt.try_refresh(entry)) is not None:
+            return refreshed
+        if monotonic() >= give_up_at:
+            return attempt.make_do(entry, TemporarilyUnavailable("refresh_under_way", provider=provider.name))
+        sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+        entry = attempt.read()
+        if attempt.is_fresh(entry):
+            return _fresh(entry)
+
+
+def _clock(now: datetime | Clock, monotonic: Callable[[], float]) -> Clock:
+    """A clock that goes on from `now` where it was given as a moment: waiting takes time."""
+    if not isinstance(now, datetime):
+        return now
+    began = monotonic()
+    return lambda: now + timedelta(seconds=monotonic() - began)
+
+
+def _fresh(entry: Entry) -> Fresh:
+    tokens = entry.tokens
+    return Fresh(tokens.access_token, tokens.token_type, tokens.scopes, tokens.expires_at, entry)
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """One caller's way to a fresh token."""
+
+    tsid: str
+    provider: Provider
+    clock: Clock
+    wanted_scopes: tuple[str, ...]
+    accept: Accept | None
+
+    def read(self) -> Entry:
+        """The entry as it is now, if a token may come of it."""
+        name = self.provider.name
+        try:
+            entry = vault().credentials.tokens(self.tsid, name, now=self.clock())
+        except base.NotConnected:
+            raise NotConnected("not_connected", provider=name) from None
+        except base.Damaged:  # the vault has said so, loudly; a new sign-in is what mends it
+            raise NeedsReauthorization("damaged", provider=name) from None
+        if self.accept is not None:
+            self.accept(entry)
+        if not entry.credential.live:
+            raise NeedsReauthorization(entry.credential.dead_reason or "dead", provider=name)
+        held = set(entry.tokens.scopes) & set(entry.approved_scopes)
+        if missing := [scope for scope in self.wanted_scopes if scope not in held]:
+            raise MissingScope(missing, provider=name)
+        return entry
+
+    def is_fresh(self, entry: Entry) -> bool:
+        return _lasts(entry.tokens.expires_at, self.clock() + FRESH_FOR)
+
+    def try_refresh(self, entry: Entry) -> Fresh | None:
+        """Refresh, if this caller gets to be the one who does; None where it has to look again."""
+        seen, now = entry.credential, self.clock()
+        if not entry.tokens.refresh_token or not _lasts(entry.tokens.refresh_expires_at, now):
+            if _lasts(entry.tokens.expires_at, now):
+                return _fresh(entry)
+            self._bury(entry, "refresh_token_expired" if entry.tokens.refresh_token else "no_refresh_token")
+            return None
+        holder = secrets.token_hex(16)
+        if not vault().credentials.lease(seen.id, version_seen=seen.version, holder=holder, until=now + LEASE, now=now):
+            return None
+        try:
+            return self._refresh(entry)
+        except TemporarilyUnavailable as error:
+            log.warning("upstream.refresh", outcome="failed", reason=error.reason, upstream=self.provider.name)
+            vault().credentials.release(seen.id, holder=holder)
+            return self.make_do(entry, error)
+        except NeedsReauthorization:
+            raise  # stored, and the lease ended with it
+        except BaseException:
+            vault().credentials.release(seen.id, holder=holder)  # so that nobody has to wait for it to run out
+            raise
+
+    def _refresh(self, entry: Entry) -> Fresh | None:
+        """As the holder of the lease; None where another write came between, and its tokens are newer."""
+        seen = entry.credential
+        try:
+            given = refresh(self.provider, entry.tokens, now=self.clock())
+            # First of all: the provider may have forgotten the old tokens already.
+            if not vault().credentials.replace(seen.id, given, version_seen=seen.version, now=self.clock()):
+                return None
+        except NeedsReauthorization as error:
+            self._bury(entry, error.reason)
+            return None
+        except base.Unstorable:
+            self._bury(entry, "answer_cannot_be_stored")
+            return None
+        if flaw := refreshed_id_token.flaw(self.provider, given.id_token, entry.tokens.id_token, seen.subject):
+            self._bury(entry, flaw, version=seen.version + 1)
+            return None
+        log.info("upstream.refresh", outcome="ok", upstream=self.provider.name, user_id=str(seen.user_id))
+        return _fresh(_with(entry, given))
+
+    def make_do(self, entry: Entry, error: TemporarilyUnavailable) -> Fresh:
+        """The token held, while it lives: better than none. Raises `error` otherwise."""
+        if _lasts(entry.tokens.expires_at, self.clock()):
+            return _fresh(entry)
+        raise error
+
+    def _bury(self, entry: Entry, reason: str, version: int | None = None) -> None:
+        """Mark the credential dead, say so and raise. Returns only where another write was quicker: then look again."""
+        seen = entry.credential
+        if not vault().credentials.mark_dead(
+            seen.id, version_seen=version or seen.version, reason=reason, now=self.clock()
+        ):
+            return
+        audit.record(
+            "upstream.credential_died",
+            outcome="failed",
+            reason=reason,
+            user_id=seen.user_id,
+            tsid=self.tsid,
+            upstream=self.provider.name,
+        )
+        raise NeedsReauthorization(reason, provider=self.provider.name)
+
+
+def _lasts(end: datetime | None, until: datetime) -> bool:
+    return end is None or end > until
+
+
+def _with(entry: Entry, given: TokenSet) -> Entry:
+    """The entry as it reads now, without reading it again."""
+    scopes = given.scopes or entry.tokens.scopes
+    return replace(
+        entry,
+        tokens=replace(
+            given,
+            scopes=scopes,
+            refresh_token=given.refresh_token or entry.tokens.refresh_token,
+            id_token=given.id_token or entry.tokens.id_token,
+        ),
+        credential=replace(
+            entry.credential, version=entry.credential.version + 1, scopes=scopes, expires_at=given.expires_at
+        ),
+    )
