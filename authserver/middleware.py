@@ -6,9 +6,20 @@ import uuid
 from collections.abc import Callable
 
 import structlog
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
+from authserver.conf import load
+from authserver.errors import OAuthError, json_response
+
 Handler = Callable[[HttpRequest], HttpResponse]
+MACHINE_PATHS = ("/oauth/token", "/oauth/register", "/.well-known/", "/api/")
+
+
+def speaks_json(request: HttpRequest) -> bool:
+    """Whether this path is a machine's: its errors are JSON."""
+    prefix = f"/{load().path}" if load().path else ""
+    return request.path_info.removeprefix(prefix).startswith(MACHINE_PATHS)
 
 
 class RequestId:
@@ -28,7 +39,11 @@ class RequestId:
 
 
 class EdgeGuard:
-    """Refuses what no endpoint can want, before anything parses it: oversized bodies, NUL and bad UTF-8 in the path."""
+    """Refuses what no endpoint can want, before anything parses it, in the words of whoever asked.
+
+    A host that is not ours (nothing of ours is ever built from the Host header, but a cache may be), a body over
+    64 KiB, a path with NUL or bytes that are not UTF-8.
+    """
 
     MAX_BODY_BYTES = 64 * 1024
 
@@ -37,8 +52,17 @@ class EdgeGuard:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if not length.isdigit() or int(length) > self.MAX_BODY_BYTES:
-            return HttpResponse("The request body is too large.\n", status=413, content_type="text/plain")
-        if "\x00" in request.path_info or "�" in request.path_info:
-            return HttpResponse("The path is not valid.\n", status=400, content_type="text/plain")
+        if not (length.isascii() and length.isdigit()) or int(length) > self.MAX_BODY_BYTES:
+            return self.refuse(request, 413, f"The request body is larger than {self.MAX_BODY_BYTES} bytes.")
+        if "\x00" in request.path_info or "\ufffd" in request.path_info:
+            return self.refuse(request, 400, "The path is not valid.")
+        try:
+            request.get_host()
+        except DisallowedHost:
+            return self.refuse(request, 400, "This server does not answer to that host name.")
         return self.get_response(request)
+
+    def refuse(self, request: HttpRequest, status: int, words: str) -> HttpResponse:
+        if speaks_json(request):
+            return json_response(OAuthError("invalid_request", words).as_json(), status)
+        return HttpResponse(f"{words}\n", status=status, content_type="text/plain; charset=utf-8")

@@ -6,20 +6,42 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from authserver import home
+from authserver import home, probes
+from authserver.authorize import views as authorize
 from authserver.conf import load
+from authserver.connect import views as connect
+from authserver.metadata import views as metadata
 from authserver.registration import views as registration
+from authserver.token.views import TokenView
 
 conf = load()
 Patterns = list[URLPattern | URLResolver]
 
 endpoints: Patterns = [
     path("", home.home, name="home"),
+    path("oauth/authorize", authorize.authorize, name="authorize"),
+    path("oauth/authorize/continue/<uuid:pending_id>", authorize.resume, name="authorize-continue"),
+    path("oauth/authorize/switch", authorize.switch, name="authorize-switch"),
+    path("oauth/connect/<str:ticket>", connect.connect, name="connect"),
+    path("oauth/connect/<str:ticket>/done", connect.done, name="connect-done"),
+    path("oauth/token", TokenView.as_view(), name="token"),
     path("oauth/register", registration.register, name="register"),
     path("oauth/register/<str:client_id>", registration.configuration, name="registration"),
+    path("", include("upstream.urls")),
+    path(".well-known/jwks.json", metadata.jwks, name="jwks"),
+    path(".well-known/oauth-authorization-server", metadata.authorization_server),
+    path(".well-known/openid-configuration", metadata.openid_configuration),
+    path("livez", probes.livez),
+    path("readyz", probes.readyz),
     path(settings.ADMIN_PATH, admin.site.urls),
 ]
 if conf.demo:
     endpoints.append(path("demo/idp/", include("upstream.demo.urls")))
+
 urlpatterns: Patterns = [path(f"{conf.path}/" if conf.path else "", include(endpoints))]
+if conf.path:  # RFC 8414 section 3.1: the well-known part goes between host and path
+    urlpatterns += [
+        path(f".well-known/oauth-authorization-server/{conf.path}", metadata.authorization_server),
+        path(f".well-known/openid-configuration/{conf.path}", metadata.openid_configuration),
+    ]
 handler500 = "authserver.failures.server_error"
