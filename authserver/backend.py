@@ -26,7 +26,7 @@ TOKEN_PARAMETERS = frozenset(
 )  # fmt: skip
 
 
-class OAuthCore(OAuthLibCore):  # type: ignore[misc]  # django-oauth-toolkit ships no types
+class OAuthCore(OAuthLibCore):
     """django-oauth-toolkit's `OAUTH2_BACKEND_CLASS`."""
 
     server: Server

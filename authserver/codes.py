@@ -61,7 +61,9 @@ def find(code: str) -> Grant | None:
     """The code's row with everything a redemption needs, in one read."""
     if len(code) > MAX_LENGTH:
         return None
-    return Grant.objects.select_related("application", "user", "audience").filter(code=code_hash(code)).first()
+    rows = Grant.objects.select_related("application", "user", "audience")
+    found: Grant | None = rows.filter(code=code_hash(code)).first()
+    return found
 
 
 def claim(grant: Grant, *, now: datetime) -> bool:

@@ -62,7 +62,7 @@ def page(
     explanation: str,
     steps: tuple[str, ...] = (),
     details: tuple[tuple[str, str], ...] = (),
-    **links: str,
+    links: dict[str, str] | None = None,
 ) -> HttpResponse:
     """A page that says what happened and what to do. `links`: return_url, return_label, retry_url, retry_label."""
     context: dict[str, Any] = {
@@ -72,6 +72,6 @@ def page(
         "details": details,
         "request_id": getattr(request, "id", ""),
         **dict.fromkeys(("return_url", "return_label", "retry_url", "retry_label"), ""),
-        **links,
+        **(links or {}),
     }
     return private(render_template(request, "authorize/error.html", context, status=status))

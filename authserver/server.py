@@ -62,9 +62,10 @@ class Server(TokenEndpoint):
     """django-oauth-toolkit's `OAUTH2_SERVER_CLASS`. Authorization, introspection and the rest are our own views."""
 
     def __init__(self, request_validator: Any, *args: Any, **kwargs: Any) -> None:
+        handler: Any = SessionToken()  # the stubs ask for a name; the endpoint hands it to its grants as it is
         super().__init__(
             default_grant_type="authorization_code",
-            default_token_type=SessionToken(),
+            default_token_type=handler,
             grant_types={
                 "authorization_code": AuthorizationCodeGrant(request_validator),
                 "refresh_token": RefreshTokenGrant(request_validator),

@@ -12,7 +12,7 @@ from authserver.conf import load
 from authserver.connect import views as connect
 from authserver.metadata import views as metadata
 from authserver.registration import views as registration
-from authserver.token.views import TokenView
+from authserver.token import views as token
 
 conf = load()
 Patterns = list[URLPattern | URLResolver]
@@ -24,7 +24,7 @@ endpoints: Patterns = [
     path("oauth/authorize/switch", authorize.switch, name="authorize-switch"),
     path("oauth/connect/<str:ticket>", connect.connect, name="connect"),
     path("oauth/connect/<str:ticket>/done", connect.done, name="connect-done"),
-    path("oauth/token", TokenView.as_view(), name="token"),
+    path("oauth/token", token.token, name="token"),
     path("oauth/register", registration.register, name="register"),
     path("oauth/register/<str:client_id>", registration.configuration, name="registration"),
     path("", include("upstream.urls")),

@@ -16,7 +16,7 @@ from authserver.errors import OAuthError
 from authserver.grants import code, context, refresh
 
 
-class Validator(OAuth2Validator):  # type: ignore[misc]  # django-oauth-toolkit ships no types
+class Validator(OAuth2Validator):
     """django-oauth-toolkit's `OAUTH2_VALIDATOR_CLASS`."""
 
     # --- who is asking ---

@@ -117,7 +117,7 @@ def remember_answer(asked: AuthorizationRequest, person: User, *, now: datetime)
     """Keep an approval, joined with what was approved before."""
     if not asked.client.identity_is_proven:
         return
-    key = {
+    key: dict[str, Any] = {
         "user": person,
         "client": asked.client,
         "redirect_host": redirects.host_of(asked.redirect_uri),

@@ -33,14 +33,17 @@ def _back(asked: AuthorizationRequest, error: str, description: str) -> dict[str
     }
 
 
+def _retry(url: str, label: str) -> dict[str, str]:
+    return {"retry_url": url, "retry_label": label}
+
+
 def expired(request: HttpRequest, raw: dict[str, str]) -> HttpResponse:
     return page(
         request,
         status=400,
         heading=_("This page waited too long"),
         explanation=_("For your safety a sign-in that is not finished in time is dropped. Nothing was approved."),
-        retry_url=start_again(raw),
-        retry_label=_("Start again"),
+        links=_retry(start_again(raw), _("Start again")),
     )
 
 
@@ -82,9 +85,11 @@ def somebody_else(request: HttpRequest, asked: AuthorizationRequest) -> HttpResp
         status=400,
         heading=_("Somebody else is signed in now"),
         explanation=_("This approval was begun by another person in this browser. It was not given to the app."),
-        retry_url=start_again(asked.raw),
-        retry_label=_("Start again"),
-        **_back(asked, "access_denied", "The person at the browser changed."),
+        links={
+            "retry_url": start_again(asked.raw),
+            "retry_label": _("Start again"),
+            **_back(asked, "access_denied", "The person at the browser changed."),
+        },
     )
 
 
@@ -95,7 +100,7 @@ def not_allowed(request: HttpRequest, asked: AuthorizationRequest) -> HttpRespon
         heading=_("You may not use %(resource)s") % {"resource": asked.resource.name},
         explanation=_("You are signed in, but whoever runs this server has not given you access to it."),
         steps=(_("Ask the people who run this server for access, and tell them the request id below."),),
-        **_back(asked, "access_denied", "This person may not use the resource."),
+        links=_back(asked, "access_denied", "This person may not use the resource."),
     )
 
 
@@ -115,9 +120,11 @@ def stranger(
             _("If you have another account, for example one of your organisation, sign in with that one."),
             _("Otherwise ask the people who run this server, and tell them the request id below."),
         ),
-        retry_url=resume(pending),
-        retry_label=_("Try another account"),
-        **_back(asked, "access_denied", "The person may not sign in here."),
+        links={
+            "retry_url": resume(pending),
+            "retry_label": _("Try another account"),
+            **_back(asked, "access_denied", "The person may not sign in here."),
+        },
     )
 
 
@@ -129,9 +136,11 @@ def not_granted(request: HttpRequest, asked: AuthorizationRequest, provider: Pro
         % {"provider": provider.title, "resource": asked.resource.name},
         explanation=_("You are signed in, but some of the permissions were left out or refused there."),
         steps=(_("Start again and leave every permission selected at %(provider)s.") % {"provider": provider.title},),
-        retry_url=start_again(asked.raw),
-        retry_label=_("Start again"),
-        **_back(asked, "access_denied", "A permission that is needed was not granted."),
+        links={
+            "retry_url": start_again(asked.raw),
+            "retry_label": _("Start again"),
+            **_back(asked, "access_denied", "A permission that is needed was not granted."),
+        },
     )
 
 
@@ -142,7 +151,7 @@ def provider_off(request: HttpRequest, asked: AuthorizationRequest, provider: Pr
         heading=_("%(provider)s is switched off here") % {"provider": provider.title},
         explanation=_("%(resource)s needs it. Whoever runs this server can switch it on again.")
         % {"resource": asked.resource.name},
-        **_back(asked, "server_error", "An upstream that is needed is switched off."),
+        links=_back(asked, "server_error", "An upstream that is needed is switched off."),
     )
 
 
@@ -152,7 +161,7 @@ def nobody_can_sign_in(request: HttpRequest, asked: AuthorizationRequest) -> Htt
         status=503,
         heading=_("Nobody can sign in here yet"),
         explanation=_("No identity provider is switched on. Whoever runs this server has to add one."),
-        **_back(asked, "server_error", "No identity provider is configured."),
+        links=_back(asked, "server_error", "No identity provider is configured."),
     )
 
 
@@ -170,9 +179,11 @@ def upstream_failed(
             _("If it happens again, tell the people who run this server the request id below."),
         ),
         details=((_("What failed"), reason),),
-        retry_url=resume(pending),
-        retry_label=_("Try again"),
-        **_back(asked, "server_error", "The sign-in at the identity provider failed."),
+        links={
+            "retry_url": resume(pending),
+            "retry_label": _("Try again"),
+            **_back(asked, "server_error", "The sign-in at the identity provider failed."),
+        },
     )
 
 

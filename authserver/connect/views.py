@@ -166,6 +166,5 @@ def failed(request: HttpRequest, ticket: str) -> HttpResponse:
         status=502,
         heading=_("The connection was not renewed"),
         explanation=_("The provider did not confirm it. What was stored before is untouched."),
-        retry_url=reverse("connect", args=[ticket]),
-        retry_label=_("Try again"),
+        links={"retry_url": reverse("connect", args=[ticket]), "retry_label": _("Try again")},
     )

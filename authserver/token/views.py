@@ -5,9 +5,7 @@ from __future__ import annotations
 import structlog
 from django.db import DatabaseError, OperationalError
 from django.http import HttpRequest, HttpResponse
-from django.utils.decorators import method_decorator
 from django.views import View
-from django.views.decorators.csrf import csrf_exempt
 from oauth2_provider.views.mixins import OAuthLibMixin
 from oauthlib.oauth2 import OAuth2Error
 
@@ -17,12 +15,8 @@ from authserver.errors import OAuthError, render
 log = structlog.get_logger("oauth.token")
 
 
-@method_decorator(csrf_exempt, name="dispatch")  # no cookie is read here
-@method_decorator(cross_origin(methods=("POST",)), name="dispatch")
-class TokenView(OAuthLibMixin, View):  # type: ignore[misc]  # django-oauth-toolkit ships no types
+class TokenView(OAuthLibMixin, View):
     """POST only; form-encoded only; the query string is never read."""
-
-    http_method_names = ["post", "options"]
 
     def post(self, request: HttpRequest) -> HttpResponse:
         try:
@@ -30,7 +24,9 @@ class TokenView(OAuthLibMixin, View):  # type: ignore[misc]  # django-oauth-tool
         except OAuthError as error:
             return render(error)
         except OAuth2Error as error:
-            return render(OAuthError(error.error, error.description or error.error, status=error.status_code))
+            return render(
+                OAuthError(error.error or "invalid_request", error.description or "Refused.", status=error.status_code)
+            )
         except OperationalError as error:
             log.error("storage failed", error=type(error).__name__)
             return render(
@@ -47,3 +43,6 @@ class TokenView(OAuthLibMixin, View):  # type: ignore[misc]  # django-oauth-tool
         if status != 200:
             log.info("refused", status=status, body=body)
         return response
+
+
+token = cross_origin(methods=("POST",))(TokenView.as_view())

@@ -87,7 +87,8 @@ def make_client(client_id: str = "", **fields: Any) -> Client:
         "token_endpoint_auth_method": "none",
         "grant_types": ["authorization_code", "refresh_token"],
     }
-    return Client.objects.create(client_id=client_id or secrets.token_hex(8), **{**defaults, **fields})
+    client: Client = Client.objects.create(client_id=client_id or secrets.token_hex(8), **{**defaults, **fields})
+    return client
 
 
 def make_resource(identifier: str = "https://mcp.example.com/mcp", **fields: Any) -> Resource:
