@@ -75,7 +75,8 @@ class ClientMetadata:
 def read(document: Mapping[str, Any], *, max_redirect_uris: int = MAX_REDIRECT_URIS) -> ClientMetadata:
     """Check a client's metadata, substituting what RFC 7591 section 2 lets us. Raises `InvalidMetadata`.
 
-    A member that is null or an empty string counts as absent: clients send both.
+    A member that is null or an empty string counts as absent: clients send both. Without `grant_types` a client gets
+    both of ours: many that omit it expect a refresh token, and the answer says what was registered.
     """
     given = {name: value for name, value in document.items() if value is not None and value != ""}
     _check_response_types(given)
@@ -88,7 +89,7 @@ def read(document: Mapping[str, Any], *, max_redirect_uris: int = MAX_REDIRECT_U
     return ClientMetadata(
         redirect_uris=_redirect_uris(given.get("redirect_uris"), max_redirect_uris),
         token_endpoint_auth_method=_auth_method(given.get("token_endpoint_auth_method", PUBLIC)),
-        grant_types=_grant_types(given.get("grant_types", ["authorization_code"])),
+        grant_types=_grant_types(given.get("grant_types", list(GRANT_TYPES))),
         name=_name(given.get("client_name", "")),
         scope=_scope(given.get("scope", "")),
         other=other,

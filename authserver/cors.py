@@ -27,9 +27,7 @@ def cross_origin(methods: Sequence[str]) -> Callable[[View], View]:
     allowed = ", ".join([*methods, "OPTIONS"])
 
     def decorate(view: View) -> View:
-        @wraps(
-            view, assigned=("__module__", "__name__", "__qualname__", "__doc__") if hasattr(view, "__name__") else ()
-        )
+        @wraps(view, updated=())  # some views are objects: their state is theirs
         def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if request.method == "OPTIONS":
                 response = HttpResponse(status=204)

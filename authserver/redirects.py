@@ -25,7 +25,9 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "[::1]", "localhost"})
 _CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()+,;=%]+")
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ENCODED_CONTROL = re.compile(r"%(?:[01][0-9A-Fa-f]|7[Ff]|5[Cc])")  # CR, LF and NUL among them; and the backslash
-_PARTS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,99}):(?://(?P<authority>[^/?]*))?(?P<path>[^?]*)(?P<query>\?.*)?")
+_PARTS = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,99}):(?://(?P<authority>[^/?]*))?(?P<path>[^?]*)(?P<query>\?.*)?"
+)
 _AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253})(?::(?P<port>[0-9]{1,5}))?")
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _OCTET = re.compile(r"25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9]")
@@ -34,7 +36,22 @@ _DOTTED_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+")
 _LOOPBACK = re.compile(r"http://(?P<host>127\.0\.0\.1|\[::1\]|localhost)(?::(?P<port>[0-9]{1,5}))?(?P<rest>[/?].*)?")
 
 # Whatever an operator lists: a browser runs these, reads them from disk, or takes them for a page of its own.
-_NEVER = frozenset({"about", "blob", "chrome", "data", "file", "filesystem", "ftp", "javascript", "vbscript", "view-source", "ws", "wss"})
+_NEVER = frozenset(
+    [
+        "about",
+        "blob",
+        "chrome",
+        "data",
+        "file",
+        "filesystem",
+        "ftp",
+        "javascript",
+        "vbscript",
+        "view-source",
+        "ws",
+        "wss",
+    ]
+)
 
 
 def check_registrable(uri: str) -> None:
@@ -108,7 +125,9 @@ def _is_host(host: str) -> bool:
 def _check_private(scheme: str, authority: str | None, path: str) -> None:
     known = scheme in conf.private_use_schemes or _DOTTED_SCHEME.fullmatch(scheme) is not None
     if scheme in _NEVER or not known:
-        raise ValueError(f"the scheme {scheme!r} is not allowed: use https, loopback http, or a private-use scheme with a dot")
+        raise ValueError(
+            f"the scheme {scheme!r} is not allowed: use https, loopback http, or a private-use scheme with a dot"
+        )
     if not authority and not path.startswith("/"):
         raise ValueError("nothing follows its scheme")
 

@@ -1,0 +1,22 @@
+"""The operator's policy for the length of a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from authserver import policy
+from authserver.models import Policy
+
+
+@contextmanager
+def in_force(*, lifetimes: dict[str, int] | None = None, **registration: Any) -> Iterator[None]:
+    """Policy as `apply_config` stores it: what differs from the defaults. Needs the database."""
+    Policy.objects.update_or_create(pk=1, defaults={"lifetimes": lifetimes or {}, "registration": registration})
+    policy.forget()
+    try:
+        policy.current()
+        yield
+    finally:
+        policy.forget()
