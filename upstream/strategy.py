@@ -78,7 +78,8 @@ class ProviderStrategy(DjangoStrategy):
         self.provider = provider
         self.transaction = transaction
         self._data = dict(data or {})
-        super().__init__(storage, request, tpl)
+        super().__init__(storage, None, tpl)  # it would take the request's session
+        self.request = request
 
     def provider_backend(self) -> BaseAuth[Any]:
         """The backend of this strategy's provider, ready for one visit."""
