@@ -56,7 +56,7 @@ class IdP:
         query = urlencode({name: value for name, value in asked.items() if value is not None})
         return f"{self.path}/authorize?{query}"
 
-    def choose(self, choice: str = "ada", **changes: str | None) -> Any:
+    def choose(self, choice: str = "ada", /, **changes: str | None) -> Any:
         return self.http.post(self.authorization(**changes), {"choice": choice})
 
     def answer_of(self, response: Any) -> dict[str, str]:
@@ -65,7 +65,7 @@ class IdP:
         assert target is not None, response.content
         return dict(parse_qsl(urlsplit(target).query, keep_blank_values=True, strict_parsing=True))
 
-    def code(self, choice: str = "ada", **changes: str | None) -> str:
+    def code(self, choice: str = "ada", /, **changes: str | None) -> str:
         return self.answer_of(self.choose(choice, **changes))["code"]
 
     def token(self, credentials: str | None = None, **form: str) -> Any:
@@ -75,7 +75,7 @@ class IdP:
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT_URI}
         return self.token(**(form | {"code_verifier": VERIFIER} | changes))
 
-    def sign_in(self, choice: str = "ada", **changes: str | None) -> dict[str, Any]:
+    def sign_in(self, choice: str = "ada", /, **changes: str | None) -> dict[str, Any]:
         """The token answer of a whole sign-in."""
         response = self.redeem(self.code(choice, **changes))
         assert response.status_code == 200, response.content

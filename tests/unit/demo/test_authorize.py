@@ -141,10 +141,6 @@ def test_a_fault_sends_another_issuer_or_none(idp: IdP) -> None:
 
 
 def test_a_client_that_a_test_added_is_answered_at_its_own_address(idp: IdP) -> None:
-    idp.turn(
-        clients=[
-            {"client_id": "other", "client_secret": "s", "redirect_uris": ["https://app.example/cb?x=1"]}
-        ]
-    )
+    idp.turn(clients=[{"client_id": "other", "client_secret": "s", "redirect_uris": ["https://app.example/cb?x=1"]}])
     target = page_of(idp.choose(client_id="other", redirect_uri="https://app.example/cb?x=1")).refresh_url
     assert (target or "").startswith("https://app.example/cb?x=1&code=")

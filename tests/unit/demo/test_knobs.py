@@ -9,6 +9,8 @@ import pytest
 
 from tests.unit.demo.conftest import IdP, basic
 
+pytestmark = pytest.mark.postgres  # knobs are kept as JSON
+
 
 def send(idp: IdP, body: str | bytes, **extra: Any) -> Any:
     headers = {"Authorization": idp.credentials} | extra.pop("headers", {})
@@ -81,9 +83,7 @@ def test_delete_puts_all_back_and_the_counters_to_nothing(idp: IdP) -> None:
         ({"clients": [{"client_id": "", "client_secret": "s", "redirect_uris": []}]}, "client_id"),
     ],
 )
-def test_a_wrong_knob_is_refused_by_name_and_nothing_is_turned(
-    idp: IdP, wrong: dict[str, Any], names: str
-) -> None:
+def test_a_wrong_knob_is_refused_by_name_and_nothing_is_turned(idp: IdP, wrong: dict[str, Any], names: str) -> None:
     response = send(idp, json.dumps({"alg": "ES256"} | wrong))
     assert response.status_code == 400
     assert names in response.json()["error"]

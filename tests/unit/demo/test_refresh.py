@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.unit.demo.conftest import IdP
+
+pytestmark = pytest.mark.postgres  # rotation is a conditional statement
 
 
 def test_a_refresh_rotates_both_tokens(idp: IdP) -> None:

@@ -54,9 +54,7 @@ def test_a_code_works_once_and_its_replay_ends_what_it_gave(idp: IdP) -> None:
         {"code": "code_unknown"},
     ],
 )
-def test_a_wrong_redemption_is_invalid_grant_and_leaves_the_code_good(
-    idp: IdP, wrong: dict[str, str]
-) -> None:
+def test_a_wrong_redemption_is_invalid_grant_and_leaves_the_code_good(idp: IdP, wrong: dict[str, str]) -> None:
     code = idp.code()
     response = idp.redeem(code, **wrong)
     assert (response.status_code, response.json()["error"]) == (400, "invalid_grant")
@@ -207,6 +205,4 @@ def test_every_issued_value_carries_the_canary(idp: IdP) -> None:
     idp.turn(canary="CANARY.")
     code = idp.code()
     answer = idp.redeem(code).json()
-    assert all(
-        value.startswith("CANARY.") for value in (code, answer["access_token"], answer["refresh_token"])
-    )
+    assert all(value.startswith("CANARY.") for value in (code, answer["access_token"], answer["refresh_token"]))
