@@ -35,14 +35,10 @@ CLIENT_FIELDS = {
 def control(request: HttpRequest) -> HttpResponse:
     """Answers the knobs and counters as they are afterwards. DELETE puts them all back."""
     if not settings.DEMO or not _is_local(request):
-        return JsonResponse(
-            {"error": "only a program on this machine turns the knobs, in demo mode"}, status=403
-        )
+        return JsonResponse({"error": "only a program on this machine turns the knobs, in demo mode"}, status=403)
     if not _knows_the_secret(request):
         challenge = {"WWW-Authenticate": f'Basic realm="{issuer()}"'}
-        return JsonResponse(
-            {"error": "the demo client's id and secret are needed"}, status=401, headers=challenge
-        )
+        return JsonResponse({"error": "the demo client's id and secret are needed"}, status=401, headers=challenge)
     try:
         if request.method == "POST":
             _turn(rules.parse(request.body))

@@ -99,9 +99,7 @@ def interfere(
     if fault.garbage is not None:
         return _garbage(fault.garbage, STOCK if response is None else response.content, fault.status or 200)
     if fault.status is not None:
-        return HttpResponse(
-            "The demo provider was told to fail.\n", status=fault.status, content_type="text/plain"
-        )
+        return HttpResponse("The demo provider was told to fail.\n", status=fault.status, content_type="text/plain")
     return None
 
 

@@ -65,17 +65,13 @@ def approve(
     return code
 
 
-def redeem(
-    presented: str, client: Client, *, redirect_uri: str, verifier: str, knobs: Knobs, now: datetime
-) -> Issued:
+def redeem(presented: str, client: Client, *, redirect_uri: str, verifier: str, knobs: Knobs, now: datetime) -> Issued:
     """Tokens for a code (RFC 6749 s4.1.3, RFC 7636 s4.6); a replay revokes what it gave (RFC 6749 s4.1.2)."""
     mine = Code.objects.select_related("grant").filter(grant__client_id=client.client_id)
     code = mine.filter(code_hash=opaque.digest(presented)).first()
     if code is None or code.redirect_uri != redirect_uri:
         raise invalid_grant("the code is unknown, or was issued to another client or redirect URI")
-    if not VERIFIER.fullmatch(verifier) or not secrets.compare_digest(
-        _challenge(verifier), code.code_challenge
-    ):
+    if not VERIFIER.fullmatch(verifier) or not secrets.compare_digest(_challenge(verifier), code.code_challenge):
         raise invalid_grant("the code verifier does not match")
     if code.expires_at <= now and code.spent_at is None:
         raise invalid_grant("the code has expired")
@@ -107,9 +103,7 @@ def refresh(presented: str, client: Client, *, scope: str, knobs: Knobs, now: da
     with transaction.atomic():
         this = RefreshToken.objects.filter(token_hash=token.token_hash)
         if first := _spend(this, now) if rotates else token.spent_at is None:
-            successor = (
-                _new_refresh_token(token.grant, knobs) if rotates else presented if sends_one else None
-            )
+            successor = _new_refresh_token(token.grant, knobs) if rotates else presented if sends_one else None
             issued = _issue(token.grant, scopes, successor, knobs, now)
     if first:
         count("refresh_successes")
@@ -178,9 +172,7 @@ def _may_have_refresh_token(code: Code, knobs: Knobs) -> bool:
     if "without_offline_access" in knobs.no_refresh_token and "offline_access" not in code.grant.scopes:
         return False
     if "second_sign_in" in knobs.no_refresh_token and not code.asked_consent:
-        theirs = Grant.objects.filter(
-            client_id=code.grant.client_id, subject=code.grant.subject, revoked_at=None
-        )
+        theirs = Grant.objects.filter(client_id=code.grant.client_id, subject=code.grant.subject, revoked_at=None)
         return not theirs.filter(refresh_tokens__isnull=False).exists()
     return True
 

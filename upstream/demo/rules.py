@@ -70,9 +70,7 @@ def one_of(*choices: str) -> Rule:
 
 def some_of(*choices: str) -> Rule:
     return Rule(
-        lambda value: (
-            isinstance(value, list) and all(isinstance(one, str) and one in choices for one in value)
-        ),
+        lambda value: isinstance(value, list) and all(isinstance(one, str) and one in choices for one in value),
         f"a list of {', '.join(choices)}",
     )
 

@@ -62,9 +62,7 @@ def _create(algorithm: str) -> SigningKey:
     pem = _generate(algorithm).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    return SigningKey.objects.create(
-        kid=secrets.token_urlsafe(12), algorithm=algorithm, private_pem=pem.decode()
-    )
+    return SigningKey.objects.create(kid=secrets.token_urlsafe(12), algorithm=algorithm, private_pem=pem.decode())
 
 
 def _generate(algorithm: str) -> PrivateKey:
