@@ -83,9 +83,9 @@ def _sender(query: Mapping[str, str]) -> tuple[Client, str]:
     """The client, and a redirect URI that is one of its own to the letter (RFC 9700 s4.1.3)."""
     client = clients.find(query.get("client_id", ""))
     if client is None:
-        raise invalid_request("No client with that client_id is registered here.")
+        raise invalid_request("no client with that client_id is registered here")
     if query.get("redirect_uri") not in client.redirect_uris:
-        raise invalid_request("The redirect_uri is not one of those that the client registered.")
+        raise invalid_request("the redirect_uri is not one of those that the client registered")
     return client, query["redirect_uri"]
 
 
@@ -97,9 +97,7 @@ def _read(client: Client, query: Mapping[str, str], call: Call) -> Asked:
         raise OAuthError("unsupported_response_type", "response_type must be code")
     if query.get("response_mode", "query") != "query":
         raise invalid_request("response_mode must be query")
-    if query.get("code_challenge_method") != "S256" or not CODE_CHALLENGE.fullmatch(
-        query.get("code_challenge", "")
-    ):
+    if query.get("code_challenge_method") != "S256" or not CODE_CHALLENGE.fullmatch(query.get("code_challenge", "")):
         raise invalid_request("PKCE with S256 is required")
     scopes = list(dict.fromkeys(_split(query.get("scope", ""), commas=call.knobs.comma_scopes)))
     if set(scopes) - set(SCOPES):
@@ -120,9 +118,7 @@ def _error(error: OAuthError) -> dict[str, str]:
     return {"error": error.error, "error_description": error.description}
 
 
-def _return(
-    call: Call, redirect_uri: str, query: Mapping[str, str], answer: Mapping[str, str]
-) -> HttpResponse:
+def _return(call: Call, redirect_uri: str, query: Mapping[str, str], answer: Mapping[str, str]) -> HttpResponse:
     """Send the answer to the client, with `state` and `iss` (RFC 9207 s2).
 
     After a form was sent it is a page that moves on by itself: a redirect would be held against `form-action`
