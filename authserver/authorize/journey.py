@@ -37,7 +37,7 @@ def begin(asked: AuthorizationRequest, ticket: Ticket, *, now: datetime) -> Pend
         browser_hash=ticket.browser_hash,
         client=asked.client,
         resource=asked.resource,
-        user_id=ticket.person or None,
+        user_id=User._meta.pk.to_python(ticket.person) if ticket.person else None,  # compared with a user's own key
         parameters={"raw": asked.raw, "signed_in": False, "visited": []},
         approved_at=now,
         expires_at=now + timedelta(seconds=policy.current().lifetimes.pending),
