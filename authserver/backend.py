@@ -9,10 +9,11 @@ from django.utils import timezone
 from oauth2_provider.oauth2_backends import OAuthLibCore
 from oauthlib.common import Request, urlencode
 
+from authserver import limits
 from authserver.addresses import client_address
 from authserver.client_authentication import presented
 from authserver.errors import OAuthError
-from authserver.grant_types import GRANT_TYPES
+from authserver.grant_types import GRANT_TYPES, TOKEN_EXCHANGE
 from authserver.grants.context import TokenContext, attach
 from authserver.parameters import form
 from authserver.server import Server
@@ -48,6 +49,11 @@ class OAuthCore(OAuthLibCore):
             presented=presented(request.META.get("HTTP_AUTHORIZATION", ""), parameters),
             address=client_address(request),
         )
+        if grant_type == TOKEN_EXCHANGE:
+            limits.enforce("exchange", context.presented.client_ids[0])
+        else:
+            limits.enforce("token", f"client {context.presented.client_ids[0]}")
+            limits.enforce("token", f"address {context.address}")
         passed = {name: value for name, value in parameters.items() if name != "client_secret"}
         asked = Request("/oauth/token", "POST", urlencode(list(passed.items())), {})
         attach(asked, context)

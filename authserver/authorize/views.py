@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import audit
 from accounts.browser import browser_hash
-from authserver import policy
+from authserver import limits, policy
 from authserver.addresses import client_address
 from authserver.authorize import checks, consent, journey, pages, ticket
 from authserver.authorize.request import AuthorizationRequest
@@ -43,6 +43,9 @@ def authorize(request: HttpRequest) -> HttpResponse:
         )
     except OAuthError as error:
         return malformed(request, error)
+    wait_seconds = limits.hit("authorize", client_address(request) or "")
+    if wait_seconds is not None:
+        return too_often(request, wait_seconds)
     if "ticket" in given:
         return decide(request, given)
     return start(request, {name: value for name, value in given.items() if name in checks.PARAMETERS})
@@ -190,3 +193,15 @@ def malformed(request: HttpRequest, error: OAuthError) -> HttpResponse:
             "If it happens again, tell the app's makers what stands above.",
         ),
     )
+
+
+def too_often(request: HttpRequest, wait_seconds: int) -> HttpResponse:
+    response = page(
+        request,
+        status=429,
+        heading=_("Too many sign-ins from your network"),
+        explanation=_("To protect everybody, this address has to wait a little."),
+        steps=(_("Wait %(seconds)s seconds, then load this page again.") % {"seconds": wait_seconds},),
+    )
+    response["Retry-After"] = str(wait_seconds)
+    return response

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import cast
+
 import structlog
 from django.db import DatabaseError, OperationalError
 from django.http import HttpRequest, HttpResponse
@@ -9,6 +12,8 @@ from django.views import View
 from oauth2_provider.views.mixins import OAuthLibMixin
 from oauthlib.oauth2 import OAuth2Error
 
+from authserver import limits
+from authserver.addresses import client_address
 from authserver.cors import cross_origin
 from authserver.errors import OAuthError, render
 
@@ -22,7 +27,7 @@ class TokenView(OAuthLibMixin, View):
         try:
             _, _, body, status = self.create_token_response(request)
         except OAuthError as error:
-            return render(error)
+            return render(limited(error, request))
         except OAuth2Error as error:
             return render(
                 OAuthError(error.error or "invalid_request", error.description or "Refused.", status=error.status_code)
@@ -45,4 +50,15 @@ class TokenView(OAuthLibMixin, View):
         return response
 
 
-token = cross_origin(methods=("POST",))(TokenView.as_view())
+def limited(error: OAuthError, request: HttpRequest) -> OAuthError:
+    """Failed client authentication counts by address; past the limit the answer is 429, whatever was presented."""
+    if error.error == "invalid_client":
+        try:
+            limits.enforce("client_authentication", f"address {client_address(request)}")
+        except OAuthError as too_much:
+            return too_much
+    return error
+
+
+_view = cast("Callable[..., HttpResponse]", TokenView.as_view())
+token = cross_origin(methods=("POST",))(_view)

@@ -26,6 +26,7 @@ class Server:
     data_dir: Path
     process: subprocess.Popen[bytes]
     log_file: Path
+    database_url: str = ""  # where it was given one
 
     @property
     def log(self) -> str:
@@ -38,9 +39,10 @@ class Server:
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A `./dev manage` command with this server's environment; its output is captured, its status is yours to judge."""
+        database = {"AUTHSERVER_DATABASE_URL": self.database_url} if self.database_url else {}
         return subprocess.run(
             dev("manage", "--data-dir", self.data_dir, *arguments),
-            env=environment({}), capture_output=True, text=True, timeout=START_SECONDS, check=False,
+            env=environment(database), capture_output=True, text=True, timeout=START_SECONDS, check=False,
         )  # fmt: skip
 
     def wait(self) -> Server:
@@ -86,4 +88,4 @@ def launch(
             dev("run", "--port", str(port), "--data-dir", data_dir, *same_issuer, *arguments),
             env=environment(overrides), stdout=log, stderr=log, preexec_fn=processes.die_with_parent,
         )  # fmt: skip
-    return Server(issuer or url, url, port, data_dir, process, log_file)
+    return Server(issuer or url, url, port, data_dir, process, log_file, overrides.get("AUTHSERVER_DATABASE_URL", ""))
