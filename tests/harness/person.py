@@ -46,7 +46,12 @@ class Person:
         self.decision = decision
         self.provider = provider
         self.seen: list[Page] = []
-        self.browser = httpx.Client(headers=_HEADERS, follow_redirects=False, timeout=timeout_seconds)
+        self.browser = httpx.Client(
+            headers=_HEADERS,
+            follow_redirects=False,
+            timeout=timeout_seconds,
+            limits=httpx.Limits(max_keepalive_connections=0),  # nothing stays open, so that `with` is no duty
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,56 @@
+"""The whole deployment that a client meets: our server, and the example MCP server as one of its resources."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.conftest import StartServer
+from tests.harness import processes
+from tests.harness.server import Server
+from tests.interop import example
+from tests.interop.example import Example
+
+CONFIGURATION = """
+resources:
+  - identifier: {identifier}
+    name: Interoperability example
+    scopes: {{"{scope}": use its tools}}
+    upstreams: [{{name: demo, scopes: ["demo:read"], required: true}}]
+resource_servers:
+  - client_id: {server_id}
+    client_secret: {{file: {secret_file}}}
+    resources: ["{identifier}"]
+"""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """`authserver.issuer` signs people in for `mcp.url`."""
+
+    authserver: Server
+    mcp: Example
+
+
+@pytest.fixture(scope="session")
+def deployment(start_server: StartServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    directory = tmp_path_factory.mktemp("deployment")
+    authserver = start_server()
+    port, secret = processes.free_port(), secrets.token_urlsafe(32)
+    secret_file, file = directory / "secret", directory / "resources.yaml"
+    secret_file.write_text(secret)
+    file.write_text(
+        CONFIGURATION.format(
+            identifier=example.address(port),
+            scope=example.SCOPE,
+            server_id=example.SERVER_ID,
+            secret_file=secret_file,
+        )
+    )
+    applied = authserver.manage("apply_config", str(file))
+    assert applied.returncode == 0, applied.stdout + applied.stderr
+    with example.running(directory, issuer=authserver.issuer, secret=secret, port=port) as mcp:
+        yield Deployment(authserver, mcp)
