@@ -37,8 +37,11 @@ endpoints: Patterns = [
 ]
 if conf.demo:
     endpoints.append(path("demo/idp/", include("upstream.demo.urls")))
+    endpoints.append(path("demo/", include("upstream.demo.walkthrough.urls")))
 
 urlpatterns: Patterns = [path(f"{conf.path}/" if conf.path else "", include(endpoints))]
+if conf.demo:
+    urlpatterns.append(path(".well-known/oauth-protected-resource/", include("upstream.demo.walkthrough.well_known")))
 if conf.path:  # RFC 8414 section 3.1: the well-known part goes between host and path
     urlpatterns += [
         path(f".well-known/oauth-authorization-server/{conf.path}", metadata.authorization_server),
