@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db.models import Field, Model, Q, QuerySet, UUIDField
+from django.db.models import Model, Q, QuerySet, UUIDField
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
@@ -47,7 +47,7 @@ class BoundedPaginator(AnyPaginator):
 
     @cached_property
     def count(self) -> int:
-        found: QuerySet[Any] = self.object_list[: self.MAX_ROWS]  # type: ignore[assignment,index]  # the admin's queryset
+        found: QuerySet[Any] = self.object_list[: self.MAX_ROWS]  # type: ignore[assignment]  # the admin's queryset
         return found.count()
 
 
@@ -81,7 +81,7 @@ class ConsoleAdmin(AnyModelAdmin):
         return queryset.filter(matching), False
 
     def _matching(self, name: str, term: str) -> Q:
-        if isinstance(_field(self.model, name), UUIDField):
+        if _is_uuid(self.model, name):
             try:
                 return Q(**{name: UUID(term)})
             except ValueError:
@@ -94,7 +94,9 @@ class ConsoleAdmin(AnyModelAdmin):
         return super().log_addition(request, obj, message)
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
-        changed = [name for part in message if isinstance(part, dict) for name in part.get("changed", {}).get("fields", [])]
+        changed = [
+            name for part in message if isinstance(part, dict) for name in part.get("changed", {}).get("fields", [])
+        ]
         self._record("changed", request, obj, fields=changed)
         return super().log_change(request, obj, message)
 
@@ -103,30 +105,34 @@ class ConsoleAdmin(AnyModelAdmin):
             self._record("deleted", request, obj)
         return super().log_deletions(request, queryset)
 
+    def address_of(self, request: HttpRequest) -> str | None:
+        return cast(KnowsAddresses, self.admin_site).address_of(request)
+
     def _record(self, what: str, request: HttpRequest, obj: Model, **detail: Any) -> None:
         audit.record(
             f"console.{what}",
             actor=actor(request),
-            address=cast(KnowsAddresses, self.admin_site).address_of(request),
+            address=self.address_of(request),
             model=obj._meta.label_lower,
             object=str(obj.pk),
             **detail,
         )
 
 
-def _field(model: type[Model], name: str) -> Field[Any, Any]:
-    """The field that `user__email` ends at."""
+def _is_uuid(model: type[Model], name: str) -> bool:
+    """Whether the column that `user__id` ends at holds UUIDs."""
     first, _, rest = name.partition("__")
     field = model._meta.get_field(first)
-    if rest and field.related_model:
-        return _field(field.related_model, rest)  # type: ignore[arg-type]  # a model: the names are our own
-    return field  # type: ignore[return-value]  # a column: likewise
+    related = field.related_model
+    if rest and isinstance(related, type):
+        return _is_uuid(related, rest)
+    return isinstance(field, UUIDField)
 
 
 class ReadOnlyAdmin(ConsoleAdmin):
     """Looks, and nothing else: no add, no change, no delete."""
 
-    actions = None
+    actions: tuple[str, ...] | None = None
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -5,4 +5,12 @@ Clients, codes and tokens are not here: django-oauth-toolkit registers those, wi
 
 from __future__ import annotations
 
-from authserver.console import consents, keys, policy  # noqa: F401  # they register
+from authserver.console import (  # noqa: F401  # they register themselves
+    consents,
+    keys,
+    people,
+    policy,
+    providers,
+    resources,
+    sessions,
+)

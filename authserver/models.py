@@ -52,6 +52,12 @@ class Client(AbstractApplication):
         abstract = False
         verbose_name = _("client")
 
+    def clean(self) -> None:
+        """Nothing: every way in reads a client by our own rules first (`client_metadata`, `configuration.callers`).
+
+        django-oauth-toolkit's would refuse private-use schemes, and let pass what those refuse.
+        """
+
     def is_usable(self, request: object) -> bool:
         """Asked by django-oauth-toolkit wherever it loads a client."""
         return self.disabled_at is None

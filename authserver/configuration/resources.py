@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from authserver import resources
 from authserver.configuration import shapes, upstreams
 from authserver.configuration.entries import NeededUpstream, Resource
@@ -23,30 +25,36 @@ def identifier(text: str) -> str | None:
 
 
 def read(entry: Fields) -> Resource:
-    """One entry. Values are what `Resource` keeps; what the entry does not say is the default."""
+    """One entry."""
     text = entry.text("identifier", required=True, longest=2048, check=identifier)
-    scopes = _scopes(entry)
-    low, high = ACCESS_TOKEN_SECONDS
     resource = Resource(
         line=entry.line,
         key=entry.key,
         identifier=text,
         canonical=resources.canonical(text) if text else "",
-        values={
-            "name": entry.text("name", required=True),
-            "scopes": scopes,
-            "default_scopes": list(entry.texts("default_scopes", check=shapes.scope)),
-            "default": entry.flag("default"),
-            "access_token_lifetime_seconds": entry.seconds("access_token_lifetime", least=low, most=high),
-            "allow": shapes.allow(entry, ALLOW),
-            "claims": list(entry.texts("claims", check=_claim)),
-        },
+        values=values(entry),
         upstreams=_upstreams(entry),
     )
-    for unknown in set(resource.values["default_scopes"]) - scopes.keys() - IDENTITY_SCOPES.keys():
-        entry.problem("default_scopes", f"names '{unknown}', which is not among `scopes`", "add it there")
     entry.done()
     return resource
+
+
+def values(entry: Fields) -> dict[str, Any]:
+    """What `Resource` keeps of an entry besides the identifier; what it does not say is the default."""
+    scopes = _scopes(entry)
+    default_scopes = list(entry.texts("default_scopes", check=shapes.scope))
+    for unknown in sorted(set(default_scopes) - scopes.keys() - IDENTITY_SCOPES.keys()):
+        entry.problem("default_scopes", f"names '{unknown}', which is not among `scopes`", "add it there")
+    least, most = ACCESS_TOKEN_SECONDS
+    return {
+        "name": entry.text("name", required=True),
+        "scopes": scopes,
+        "default_scopes": default_scopes,
+        "default": entry.flag("default"),
+        "access_token_lifetime_seconds": entry.seconds("access_token_lifetime", least=least, most=most),
+        "allow": shapes.allow(entry, ALLOW),
+        "claims": list(entry.texts("claims", check=_claim)),
+    }
 
 
 def _scopes(entry: Fields) -> dict[str, str]:

@@ -15,14 +15,13 @@ from django.db.models import Model
 from django.utils.crypto import get_random_string
 
 from accounts.vault.base import Damaged
-from accounts.vault.secrets import open_secret, seal_secret
 from authserver.configuration.entries import Client, Configuration, Resource, ResourceServer, Secret, Upstream
 from authserver.configuration.problems import Problems
 from authserver.models import Client as ClientRow
 from authserver.models import Policy, ResourceUpstream
 from authserver.models import Resource as ResourceRow
 from authserver.models import ResourceServer as ResourceServerRow
-from upstream import identities
+from upstream import identities, providers
 from upstream.models import Provider
 
 HASHER = "random_secret_sha256"
@@ -66,7 +65,7 @@ def upstreams(configuration: Configuration, report: Report, problems: Problems) 
         if row is None:
             row = Provider(name=entry.name, **entry.values)
             if entry.secret:
-                _set_client_secret(row, entry.secret.value, entry.secret.source)
+                providers.set_client_secret(row, entry.secret.value, entry.secret.source)
             row.save()
             report.added("upstream", entry.name)
         else:
@@ -85,7 +84,7 @@ def _update_upstream(row: Provider, entry: Upstream, report: Report, problems: P
     differing = _differing(row, entry.values)
     if _differs(row, entry.secret):
         secret = entry.secret or Secret("", "")
-        _set_client_secret(row, secret.value, secret.source)
+        providers.set_client_secret(row, secret.value, secret.source)
         differing.append("client_secret")
     if differing:
         row.save(update_fields=[*_columns(differing), "updated_at"])
@@ -100,8 +99,12 @@ def _columns(names: list[str]) -> list[str]:
 
 
 def _differs(row: Provider, secret: Secret | None) -> bool:
+    """Whether the row holds another secret, or one from elsewhere; one that does not open has to be sealed again."""
     given = secret or Secret("", "")
-    return row.client_secret_source != given.source or _client_secret(row) != given.value
+    try:
+        return row.client_secret_source != given.source or providers.client_secret(row) != given.value
+    except Damaged:
+        return True
 
 
 def resources(configuration: Configuration, report: Report) -> None:
@@ -196,7 +199,6 @@ def clients(configuration: Configuration, report: Report, problems: Problems) ->
             ClientRow.objects.create(
                 client_id=entry.client_id,
                 client_secret=hashed(entry.secret),
-                authorization_grant_type=ClientRow.GRANT_AUTHORIZATION_CODE,
                 **entry.values,
             )
             report.added("client", entry.client_id)
@@ -248,18 +250,3 @@ def _is_stored(secret: Secret | None, stored: str) -> bool:
 def _note_inline(secret: Secret | None, what: str, report: Report) -> None:
     if secret and secret.source == "value":
         report.notes.append(f"the secret of {what} is written out in the file; {{env: …}} or {{file: …}} keeps it out")
-
-
-def _set_client_secret(row: Provider, value: str, source: str) -> None:
-    row.client_secret_sealed = seal_secret(value, f"provider:{row.name}:client_secret") if value else ""
-    row.client_secret_source = source
-
-
-def _client_secret(row: Provider) -> str | None:
-    """The stored secret, None where it does not open (and so has to be sealed again)."""
-    if not row.client_secret_sealed:
-        return ""
-    try:
-        return open_secret(row.client_secret_sealed, f"provider:{row.name}:client_secret")
-    except Damaged:
-        return None

@@ -1,0 +1,57 @@
+"""People and operators. Deactivating a person ends every token session of theirs.
+
+Whoever may change users must not thereby become somebody else: staff accounts, and who is staff, are a superuser's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin_base import ConsoleAdmin, actor
+from accounts.models import User
+from authserver import cascade
+
+POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+
+@admin.register(User)
+class PersonAdmin(ConsoleAdmin, UserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """Nobody is deleted here: a deactivated person's tokens are gone, and the audit trail still says whose they were."""
+
+    list_display = ("username", "email", "name", "is_active", "is_staff", "last_login")
+    list_filter = ("is_active", "is_staff", "is_superuser")
+    searched = ("id", "username", "email")
+    ordering = ("username",)
+    fieldsets = (
+        (None, {"fields": ("id", "username", "name", "email", "has_password")}),
+        (_("Access"), {"fields": ("is_active", *POWERS)}),
+        (_("Dates"), {"fields": ("last_login", "date_joined")}),
+    )
+    readonly_fields = ("id", "has_password", "last_login", "date_joined")
+
+    @admin.display(boolean=True, description=_("has a password"))
+    def has_password(self, person: User) -> bool:
+        """People who sign in upstream have none. Not the hash, nor its first letters, as Django would show."""
+        return person.has_usable_password()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        return self.readonly_fields if request.user.is_superuser else (*self.readonly_fields, *POWERS)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        if obj is not None and (obj.is_staff or obj.is_superuser) and not request.user.is_superuser:
+            return False
+        return super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and not obj.is_active and "is_active" in form.changed_data:
+            ended = cascade.revoke_user(obj, reason="deactivated", actor=actor(request))
+            self.message_user(request, _("Deactivated; %d sessions ended.") % ended)

@@ -1,0 +1,103 @@
+"""Upstream providers, edited by the configuration file's own rules. The secret goes in and never comes out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin_base import ConsoleAdmin
+from authserver.configuration import secrets, upstreams
+from authserver.configuration.reading import Fields
+from authserver.console.exam import examine
+from upstream import identities, providers
+from upstream.models import Provider
+
+JSON = ("scopes", "identity", "allow", "authorization_params", "api_resources")
+KEPT = (
+    "display_name",
+    "type",
+    "client_id",
+    "sign_in",
+    "issuer",
+    "subject_claim",
+    *upstreams.ENDPOINTS,
+    "token_endpoint_auth_method",
+    *JSON,
+    "on_session_end",
+    "allow_private_network",
+)
+
+
+class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
+    new_client_secret = forms.CharField(
+        label=_("new client secret"),
+        required=False,
+        max_length=secrets.MAX_LENGTH,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text=_("Empty: the stored one stays."),
+    )
+
+    class Meta:
+        model = Provider
+        fields = ("name", "enabled", *KEPT)
+        widgets = {
+            **{name: forms.Textarea(attrs={"rows": 3, "cols": 80}) for name in JSON},
+            "token_endpoint_auth_method": forms.Select(
+                choices=[("", "---"), *((m, m) for m in upstreams.AUTH_METHODS)]
+            ),
+        }
+
+    def clean(self) -> dict[str, Any]:
+        typed = {**super().clean(), **self.cleaned_data}  # type: ignore[dict-item]  # never None: ours
+        new = self.instance.pk is None
+        entry = {name: typed.get(name) for name in ("name", *KEPT) if name in self.fields}
+        values = examine(self, entry, _read)
+        if values is None:
+            return typed
+        if not new and (moved := identities.moved(self.stored(), values)):
+            self.add_error(moved, _("People are connected with it: give the new one another name."))
+        public = values["token_endpoint_auth_method"] == upstreams.PUBLIC
+        if not public and not typed.get("new_client_secret") and not self.instance.client_secret_sealed:
+            self.add_error("new_client_secret", _("It needs one, unless its authentication method is none."))
+        return {**typed, **values}
+
+    def stored(self) -> Provider:
+        """The row as it is, whatever has been typed."""
+        return Provider.objects.get(pk=self.instance.pk)
+
+
+def _read(entry: Fields) -> dict[str, Any]:
+    if "name" in entry.table.entries:
+        entry.text("name", longest=32, check=upstreams.name)
+    return upstreams.values(entry)
+
+
+@admin.register(Provider)
+class ProviderAdmin(ConsoleAdmin):
+    form = ProviderForm
+    list_display = ("name", "type", "enabled", "sign_in", "client_secret_source", "updated_at")
+    list_filter = ("type", "enabled")
+    searched = ("name",)
+    readonly_fields = ("client_secret_source", "created_at", "updated_at")
+    fields = ("name", "enabled", *KEPT, "new_client_secret", *readonly_fields)
+    actions = None
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Provider | None = None) -> tuple[str, ...]:
+        """The name is part of what the secret is sealed to, and of everybody's identity there."""
+        return self.readonly_fields if obj is None else ("name", *self.readonly_fields)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Provider | None = None) -> bool:
+        """Disabled instead. `apply_config --prune` removes one that nobody is connected with."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Provider, form: Any, change: bool) -> None:
+        secret = form.cleaned_data["new_client_secret"]
+        if obj.token_endpoint_auth_method == upstreams.PUBLIC:
+            providers.set_client_secret(obj, "", "")
+        elif secret:
+            providers.set_client_secret(obj, secret, "console")
+        super().save_model(request, obj, form, change)
