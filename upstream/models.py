@@ -36,7 +36,7 @@ class Provider(models.Model):
     client_secret_sealed = models.TextField(blank=True, editable=False)
     client_secret_source = models.CharField(max_length=255, blank=True)
     scopes = models.JSONField(default=list, blank=True)
-    issuer = models.URLField(max_length=512, blank=True)
+    issuer = models.CharField(max_length=512, blank=True)
     subject_claim = models.CharField(max_length=64, blank=True)
     authorization_endpoint = models.CharField(max_length=2048, blank=True)
     token_endpoint = models.CharField(max_length=2048, blank=True)
