@@ -53,13 +53,18 @@ def run(conformance: Runner, server: Server, directory: Path, *arguments: str) -
     return checks, output
 
 
+@pytest.mark.parametrize("resource", [None, "/demo/mcp"], ids=["without resource", "with resource"])
 def test_every_check_of_the_authorization_mode_succeeds(
-    conformance: Runner, demo_server: Server, tmp_path: Path
+    conformance: Runner, demo_server: Server, tmp_path: Path, resource: str | None
 ) -> None:
+    """With a public client: where metadata offers `none`, the runner never sends a secret."""
     port = processes.free_port()
     client = OAuthClient.registered(demo_server.issuer, f"http://127.0.0.1:{port}/callback", client_name="Conformance")
+    arguments = ["--client-id", client.client_id, "--port", str(port)]
+    if resource is not None:
+        arguments += ["--resource", demo_server.issuer + resource]
 
-    checks, output = run(conformance, demo_server, tmp_path, "--client-id", client.client_id, "--port", str(port))
+    checks, output = run(conformance, demo_server, tmp_path, *arguments)
 
     assert {check["id"]: check["status"] for check in checks} == {
         "authorization-server-metadata": "SUCCESS",
