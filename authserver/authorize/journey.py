@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
@@ -30,8 +30,8 @@ from upstream.errors import UpstreamError
 from upstream.models import Provider, Visit
 
 
-def begin(asked: AuthorizationRequest, ticket: Ticket, *, now: datetime) -> PendingAuthorization:
-    """The row of an approval. A second click on Approve finds the first one's row."""
+def begin(asked: AuthorizationRequest, ticket: Ticket, *, now: datetime) -> PendingAuthorization | None:
+    """The row of an approval. A second click on Approve finds the first one's row; None where the client is gone."""
     pending = PendingAuthorization(
         id=ticket.id,
         browser_hash=ticket.browser_hash,
@@ -43,9 +43,10 @@ def begin(asked: AuthorizationRequest, ticket: Ticket, *, now: datetime) -> Pend
         expires_at=now + timedelta(seconds=policy.current().lifetimes.pending),
     )
     try:
-        pending.save(force_insert=True)
+        with transaction.atomic():
+            pending.save(force_insert=True)
     except IntegrityError:
-        return PendingAuthorization.objects.get(pk=ticket.id)
+        return PendingAuthorization.objects.filter(pk=ticket.id).first()
     return pending
 
 

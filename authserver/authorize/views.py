@@ -79,7 +79,8 @@ def start(request: HttpRequest, raw: dict[str, str]) -> HttpResponse:
     if browser is None:
         return consent.show(request, asked)
     approval = ticket.Ticket(uuid.uuid4(), asked.raw, browser, str(person.pk))
-    return journey.advance(request, asked, journey.begin(asked, approval, now=now), now=now)
+    pending = journey.begin(asked, approval, now=now)
+    return pages.gone(request) if pending is None else journey.advance(request, asked, pending, now=now)
 
 
 def decide(request: HttpRequest, given: dict[str, str]) -> HttpResponse:
@@ -105,6 +106,8 @@ def decide(request: HttpRequest, given: dict[str, str]) -> HttpResponse:
     if given.get("decision") != "approve":
         return consent.show(request, asked)
     pending = journey.begin(asked, answer, now=now)
+    if pending is None:
+        return pages.gone(request)
     if pending.finished_at is not None:
         return pages.already_answered(request)
     return journey.advance(request, asked, pending, now=now, chosen=given.get("provider", ""))

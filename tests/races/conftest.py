@@ -69,7 +69,6 @@ def racers(two_servers: tuple[Server, Server], tmp_path_factory: pytest.TempPath
     file.write_text(CONFIGURATION)
     applied = two_servers[0].manage("apply_config", str(file))
     assert applied.returncode == 0, applied.stdout + applied.stderr
-    with Person() as person:
-        racing = Racers(two_servers, person)
-        yield racing
-        racing.close()
+    racing = Racers(two_servers, Person())
+    yield racing
+    racing.close()
