@@ -51,8 +51,8 @@ def name(value: Any) -> str:
 
 
 def email(value: Any, verified: Any) -> str:
-    """The address, if it looks like one and the provider vouches for it."""
-    if verified not in (True, "true") or not isinstance(value, str) or len(value) > MAX_EMAIL:
+    """The address, if it looks like one and the provider vouches for it: with true, or as some write it, "true"."""
+    if not (verified is True or verified == "true") or not isinstance(value, str) or len(value) > MAX_EMAIL:
         return ""
     return value if _EMAIL.fullmatch(value) else ""
 

@@ -74,7 +74,7 @@ class FakeOidc(FakeOAuth2):
             **self.document,
         }
 
-    def keys(self) -> list[dict[str, Any]]:
+    def published_keys(self) -> list[dict[str, Any]]:
         return self.jwks if self.jwks is not None else [public_jwk(self.algorithm, self.key_id, self.private)]
 
     def answer(self, seen: Seen) -> Reply:
@@ -83,7 +83,7 @@ class FakeOidc(FakeOAuth2):
         if seen.path.endswith("/.well-known/openid-configuration"):
             return Reply(200, self.discovery())
         if seen.path == "/jwks":
-            return Reply(200, {"keys": self.keys()})
+            return Reply(200, {"keys": self.published_keys()})
         return super().answer(seen)
 
     def profile(self, grant: Grant) -> dict[str, Any]:
@@ -176,8 +176,8 @@ class FakeEntra(FakeOidc):
     def callback_params(self) -> dict[str, str]:
         return {}
 
-    def keys(self) -> list[dict[str, Any]]:
-        return [{name: value for name, value in key.items() if name != "alg"} for key in super().keys()]
+    def published_keys(self) -> list[dict[str, Any]]:
+        return [{name: value for name, value in key.items() if name != "alg"} for key in super().published_keys()]
 
     def token_answer(self, grant: Grant, tokens: dict[str, Any]) -> dict[str, Any]:
         tokens["scope"] = " ".join(scope for scope in grant.scopes if scope != "offline_access")

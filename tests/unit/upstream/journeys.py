@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,8 +51,6 @@ class Person:
 
     @property
     def browser_hash(self) -> str:
-        import hashlib
-
         return hashlib.sha256(self.secret.encode()).hexdigest()
 
     def begin(

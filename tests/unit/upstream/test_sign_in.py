@@ -193,7 +193,6 @@ def test_google_gives_its_refresh_token_once_and_the_old_one_is_kept(person: Per
         provider = provider_at(fake, Provider.Type.GOOGLE)
         person.sign_in(provider)
         person.sign_in(provider)
-        assert [bool(fake.requests_to("/token"))] == [True]
         assert len(fake.refresh_tokens) == 1
         assert credential_of(person)[2] is True
 
@@ -313,7 +312,8 @@ def test_two_rows_of_one_type_are_two_providers(oidc: FakeOidc) -> None:
         assert first.sign_in(provider_at(oidc, Provider.Type.OIDC, name="good")).outcome == Visit.Outcome.DONE
         assert second.sign_in(provider_at(evil, Provider.Type.OIDC, name="evil")).outcome == Visit.Outcome.DONE
     assert first.user != second.user
-    assert first.user is not None and second.user is not None
+    assert first.user is not None
+    assert second.user is not None
     assert first.user.email == second.user.email == "ada@example.com"
 
 

@@ -1,0 +1,87 @@
+"""A host of client ID metadata documents, over TLS, as clients publish them."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.fakes.server import FakeServer, Reply, Seen
+
+NAME = "localhost"
+PATH = "/client.json"
+
+
+class Documents(FakeServer):
+    """Serves `reply` at every path; by default the good document of whatever URL is asked for."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        self.authority = directory / "authority.pem"
+        self.wrap(_tls(self.authority, directory / "key.pem"))
+        self.url = self.url.replace("http://127.0.0.1", f"https://{NAME}")
+        self.reply: Reply | None = None
+
+    @property
+    def client_id(self) -> str:
+        return self.url + PATH
+
+    def document(self, **changes: Any) -> dict[str, Any]:
+        """A good document; a member changed to None is left out."""
+        whole = {
+            "client_id": self.client_id,
+            "client_name": "A published client",
+            "redirect_uris": ["http://127.0.0.1:33418/", "https://app.example/cb"],
+            "grant_types": ["authorization_code", "refresh_token"],
+            "response_types": ["code"],
+            "token_endpoint_auth_method": "none",
+            **changes,
+        }
+        return {name: value for name, value in whole.items() if value is not None}
+
+    def publish(self, headers: dict[str, str] | None = None, **changes: Any) -> None:
+        """From now on the good document, with changes, is what is there."""
+        self.reply = Reply(document=self.document(**changes), headers=headers or {})
+
+    def answer(self, seen: Seen) -> Reply:
+        return self.reply or Reply(document={**self.document(), "client_id": f"{self.url}{seen.path}"})
+
+
+@contextmanager
+def served(directory: Path) -> Iterator[Documents]:
+    """A host up and running; its certificate authority is in `directory`."""
+    with Documents(directory) as documents:
+        yield documents
+
+
+def _tls(authority: Path, private: Path) -> ssl.SSLContext:
+    """A certificate for `NAME` that is its own authority."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    authority.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    pkcs8 = serialization.PrivateFormat.PKCS8
+    private.write_bytes(key.private_bytes(serialization.Encoding.PEM, pkcs8, serialization.NoEncryption()))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority, private)
+    return context
