@@ -58,7 +58,7 @@ def callback(request: HttpRequest, upstream: str = "") -> HttpResponse:
         return _failed(visit, error)
     if visit.purpose == Visit.Purpose.SIGN_IN:
         _sign_in(request, user, visit, claims)
-    visits.finish(visit, Visit.Outcome.DONE)
+    visits.finish(visit, Visit.Outcome.DONE, user.pk)
     _record(visit, "ok", "", user)
     return _back(visit)
 

@@ -102,9 +102,9 @@ def claim(visit: Visit, *, now: datetime) -> bool:
     return unclaimed.update(claimed_at=now) == 1
 
 
-def finish(visit: Visit, outcome: Visit.Outcome) -> None:
-    """Note what became of it, for whoever sent the person."""
-    Visit.objects.filter(pk=visit.pk).update(outcome=outcome)
+def finish(visit: Visit, outcome: Visit.Outcome, user_id: UUID | None = None) -> None:
+    """Note what became of it, and who came of it, for whoever sent the person."""
+    Visit.objects.filter(pk=visit.pk).update(outcome=outcome, user_id=user_id or visit.user_id)
 
 
 def _held(provider: Provider, user_id: UUID | None) -> Sequence[CredentialState]:

@@ -54,7 +54,7 @@ def came_back(pending: PendingAuthorization, visit: Visit, user: User | None) ->
     """Note a visit that went well; a sign-in decides whose authorization this is."""
     progress: dict[str, Any] = dict(pending.parameters)
     progress["visited"] = [*progress["visited"], visit.provider.name]
-    if visit.purpose == Visit.Purpose.SIGN_IN and user is not None:
+    if visit.purpose == Visit.Purpose.SIGN_IN and user is not None and visit.user_id == user.pk:
         progress["signed_in"] = True
         pending.user_id = user.pk
     pending.parameters = progress
