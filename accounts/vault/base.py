@@ -205,8 +205,11 @@ class Credentials(Protocol):
 class TokenVault(Protocol):
     """Both, because ending a session and destroying its credential must be one transaction."""
 
-    sessions: Sessions
-    credentials: Credentials
+    @property
+    def sessions(self) -> Sessions: ...
+
+    @property
+    def credentials(self) -> Credentials: ...
 
     def ping(self) -> None:
         """Raise where the store cannot be reached."""
