@@ -11,7 +11,6 @@ import hashlib
 from datetime import datetime
 
 from django.db.models import Exists
-from upstream.refresh import Fresh, fresh_tokens
 
 from accounts import audit
 from accounts.vault.base import Entry, SessionGone
@@ -21,6 +20,7 @@ from authserver.models import AccessToken, Client
 from authserver.resource_servers import Standing
 from upstream.errors import MissingScope, NeedsReauthorization, NotConnected, TemporarilyUnavailable
 from upstream.models import Provider
+from upstream.refresh import Fresh, fresh_tokens
 
 
 class Refused(Exception):

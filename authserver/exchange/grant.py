@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from upstream.refresh import Fresh
-
 from authserver import verify
 from authserver.claims import AccessClaims
 from authserver.connections import connect_url
@@ -16,6 +14,7 @@ from authserver.release import Refused, describe, upstream_token
 from authserver.resource_servers import Standing, authenticate
 from upstream.errors import MissingScope, NeedsReauthorization, NotConnected, TemporarilyUnavailable
 from upstream.models import Provider
+from upstream.refresh import Fresh
 
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - RFC 8693 section 3
 JWT = "urn:ietf:params:oauth:token-type:jwt"

@@ -15,7 +15,7 @@ def rows(racers: Racers, sql: str, *values: object) -> list[tuple[object, ...]]:
     """What the servers' own database says."""
     url = racers.servers[0].database_url
     with psycopg.connect(url) as connection:
-        return connection.execute(sql, values).fetchall()  # type: ignore[arg-type]
+        return connection.execute(sql, values).fetchall()
 
 
 @pytest.mark.parametrize("part", range(4))

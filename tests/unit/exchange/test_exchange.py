@@ -214,7 +214,7 @@ def our_kid() -> str:
 
 
 HOSTILE: dict[str, Callable[[Approval], str]] = {
-    "alg none": lambda a: jwt.encode(claims(signed(a)), None, "none", headers={"typ": "at+jwt", "kid": our_kid()}),
+    "alg none": lambda a: jwt.encode(claims(signed(a)), "", "none", headers={"typ": "at+jwt", "kid": our_kid()}),
     "hs256": lambda a: jwt.encode(claims(signed(a)), "x" * 64, "HS256", headers={"typ": "at+jwt", "kid": our_kid()}),
     "another key, our kid": lambda a: attackers(a, kid=our_kid()),
     "another key, no kid": attackers,
