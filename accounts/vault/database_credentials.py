@@ -24,6 +24,7 @@ from accounts.vault.database_reads import live_session
 from accounts.vault.sealing import Sealing
 
 log = structlog.get_logger(__name__)
+_KEEP_ATTEMPTS = 5  # each is lost only to a sign-in and the end of its last session, both within a moment
 _NO_LEASE: dict[str, Any] = {"lease_holder": "", "lease_until": None}
 
 
@@ -37,7 +38,14 @@ class DatabaseCredentials:
         check_tokens(tokens)
         check_identity(provider, subject)
         mine = Credential.objects.filter(user_id=user_id, provider=provider, subject=subject)
-        return self._renew(mine, tokens, now) or self._make(mine, user_id, provider, subject, tokens, now)
+        for _ in range(_KEEP_ATTEMPTS):
+            if (renewed := self._renew(mine, tokens, now)) is not None:
+                return renewed
+            try:
+                return self._make(user_id, provider, subject, tokens, now)
+            except IntegrityError as error:
+                lost = error  # a parallel sign-in made the row first: renew that one, if it is still there
+        raise lost
 
     def of_user(self, user_id: UUID, provider: str | None = None) -> Sequence[CredentialState]:
         rows = Credential.objects.filter(user_id=user_id).defer("sealed_tokens").order_by("-signed_in_at", "-id")
@@ -49,7 +57,9 @@ class DatabaseCredentials:
             raise NotConnected("the session has no credential for this provider")
         # What it is sealed to is the session's person and the link's provider: a link to another's row does not open.
         opened = self._open(linked.credential.id, session.user_id, provider, linked.sealed_tokens, tsid=tsid)
-        return Entry(session=session, credential=linked.credential, approved_scopes=linked.approved_scopes, tokens=opened)
+        return Entry(
+            session=session, credential=linked.credential, approved_scopes=linked.approved_scopes, tokens=opened
+        )
 
     def lease(self, credential_id: UUID, *, version_seen: int, holder: str, until: datetime, now: datetime) -> bool:
         free = Q(lease_until=None) | Q(lease_until__lte=now)
@@ -103,7 +113,9 @@ class DatabaseCredentials:
             except Damaged:
                 old = None  # reported already; a new sign-in is what mends it
             dead = row.state == Credential.State.DEAD
-            columns = self._columns(row.id, row.user_id, row.provider, tokenset.signed_in(tokens, old, old_is_dead=dead))
+            columns = self._columns(
+                row.id, row.user_id, row.provider, tokenset.signed_in(tokens, old, old_is_dead=dead)
+            )
             changes = {**columns, **_NO_LEASE, "version": row.version + 1, "signed_in_at": now,
                        "unlinked_at": row.unlinked_at and now}  # fmt: skip
             Credential.objects.filter(id=row.id).update(**changes)
@@ -111,21 +123,14 @@ class DatabaseCredentials:
                 setattr(row, name, value)
         return _state(row)
 
-    def _make(
-        self, mine: QuerySet[Credential], user_id: UUID, provider: str, subject: str, tokens: TokenSet, now: datetime
-    ) -> CredentialState:
-        """Store a first sign-in. Where a parallel one was quicker, its row is renewed."""
+    def _make(self, user_id: UUID, provider: str, subject: str, tokens: TokenSet, now: datetime) -> CredentialState:
+        """Store a first sign-in. Raises `IntegrityError` where a parallel one was quicker."""
         credential_id = uuid4()
         columns = self._columns(credential_id, user_id, provider, tokens)
         row = Credential(id=credential_id, user_id=user_id, provider=provider, subject=subject, created_at=now,
                          signed_in_at=now, unlinked_at=now, **columns)  # fmt: skip
-        try:
-            with transaction.atomic():
-                row.save(force_insert=True)
-        except IntegrityError:
-            if (renewed := self._renew(mine, tokens, now)) is None:
-                raise
-            return renewed
+        with transaction.atomic():
+            row.save(force_insert=True)
         return _state(row)
 
     def _columns(self, credential_id: UUID, user_id: UUID, provider: str, tokens: TokenSet) -> dict[str, Any]:
@@ -140,7 +145,9 @@ class DatabaseCredentials:
             "dead_reason": "",
         }
 
-    def _open(self, credential_id: UUID, user_id: UUID, provider: str, sealed_tokens: str, *, tsid: str = "") -> TokenSet:
+    def _open(
+        self, credential_id: UUID, user_id: UUID, provider: str, sealed_tokens: str, *, tsid: str = ""
+    ) -> TokenSet:
         try:
             return tokenset.load(self._sealing.open(sealed_tokens, _context(credential_id, user_id, provider)))
         except Damaged as error:

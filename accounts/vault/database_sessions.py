@@ -77,7 +77,9 @@ class DatabaseSessions:
         if not is_tsid(tsid):
             return False
         with transaction.atomic():
-            ended = TokenSession.objects.filter(tsid=tsid, closed_at=None).update(closed_at=now, close_reason=reason[:64])
+            ended = TokenSession.objects.filter(tsid=tsid, closed_at=None).update(
+                closed_at=now, close_reason=reason[:64]
+            )
             if ended:
                 _unlink([tsid], now=now)
         return bool(ended)

@@ -34,7 +34,9 @@ class HandleSealing:
         if kept is None:
             raise Damaged("no such handle")
         sealed_for, plaintext = kept
-        if not hmac.compare_digest(sealed_for.encode("utf-8", "surrogatepass"), context.encode("utf-8", "surrogatepass")):
+        if not hmac.compare_digest(
+            sealed_for.encode("utf-8", "surrogatepass"), context.encode("utf-8", "surrogatepass")
+        ):
             raise Damaged("sealed for another place")
         return plaintext
 

@@ -53,7 +53,11 @@ class KeyRingSealing:
         if key_id not in self._keys:
             raise Damaged(f"sealed with the vault key {key_id}, which is not in the ring")
         raw = _decode(encoded)
-        salt, nonce, ciphertext = raw[:_SALT_BYTES], raw[_SALT_BYTES:_SALT_BYTES + _NONCE_BYTES], raw[_SALT_BYTES + _NONCE_BYTES:]
+        salt, nonce, ciphertext = (
+            raw[:_SALT_BYTES],
+            raw[_SALT_BYTES : _SALT_BYTES + _NONCE_BYTES],
+            raw[_SALT_BYTES + _NONCE_BYTES :],
+        )
         if len(ciphertext) < _TAG_BYTES:
             raise Damaged("truncated")
         try:

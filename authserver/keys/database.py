@@ -135,7 +135,11 @@ class DatabaseSigner:
 
 def _opened(row: SigningKey) -> Key:
     keys = from_pem(open_secret(row.private_key_sealed, _context(row.kid)))
-    if len(keys) != 1 or (keys[0].kid, keys[0].algorithm, keys[0].public_jwk) != (row.kid, row.algorithm, row.public_jwk):
+    if len(keys) != 1 or (keys[0].kid, keys[0].algorithm, keys[0].public_jwk) != (
+        row.kid,
+        row.algorithm,
+        row.public_jwk,
+    ):
         raise Damaged("the row and its sealed key do not agree")
     return keys[0]
 

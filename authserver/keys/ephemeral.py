@@ -15,4 +15,6 @@ class EphemeralSigner(KeySet):
 
     def __init__(self) -> None:
         super().__init__([generate()])
-        log.warning("signing_key.ephemeral", hint="tokens end with this process; set AUTHSERVER_KEY_SOURCE for anything lasting")
+        log.warning(
+            "signing_key.ephemeral", hint="tokens end with this process; set AUTHSERVER_KEY_SOURCE for anything lasting"
+        )

@@ -32,4 +32,6 @@ class PemSigner(KeySet):
         except UnusableKey as error:
             raise SigningUnavailable(f"{path}: {error}") from error
         if self.algorithm.startswith("RS"):
-            log.warning("signing_key.rsa", hint="an EC P-256 key signs ten times as fast, with signatures a quarter as long")
+            log.warning(
+                "signing_key.rsa", hint="an EC P-256 key signs ten times as fast, with signatures a quarter as long"
+            )

@@ -1,0 +1,203 @@
+"""What every backend's token sessions do."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from accounts.vault.base import Approved, NotConnected, SessionGone, TokenVault, Unstorable
+from tests.contracts.people import DAY, HOUR, MINUTE, NOW, kept, new_session, opened, person, tokens
+
+
+class SessionsContract:
+    @pytest.fixture
+    def vault(self) -> TokenVault:
+        raise NotImplementedError
+
+    def test_an_opened_session_is_alive_and_says_what_was_approved(self, vault: TokenVault) -> None:
+        user = person()
+        session = vault.sessions.alive(opened(vault, user, kept(vault, user)), now=NOW)
+        assert (session.user_id, session.user_is_active) == (user.pk, True)
+        assert session.client_id == "https://client.example/metadata"
+        assert session.resource == "https://mcp.example/mcp"
+        assert session.scopes == ("mcp:tools", "mcp:read")
+        assert (session.idle_expires_at, session.expires_at) == (NOW + DAY, NOW + 7 * DAY)
+        assert session.dead_providers == ()
+
+    def test_a_tsid_has_at_least_128_random_bits_in_text_that_fits_a_url(self, vault: TokenVault) -> None:
+        user = person()
+        tsids = {opened(vault, user) for _ in range(50)}
+        assert len(tsids) == 50
+        assert all(len(tsid) >= 22 and tsid.replace("-", "").replace("_", "").isalnum() for tsid in tsids)
+
+    def test_a_session_needs_no_credential(self, vault: TokenVault) -> None:
+        tsid = opened(vault, person())
+        assert vault.sessions.alive(tsid, now=NOW).tsid == tsid
+
+    def test_the_idle_end_never_starts_past_the_absolute_end(self, vault: TokenVault) -> None:
+        tsid = opened(vault, person(), idle_expires_at=NOW + 30 * DAY)
+        assert vault.sessions.alive(tsid, now=NOW).idle_expires_at == NOW + 7 * DAY
+
+    def test_a_session_is_gone_at_its_idle_end(self, vault: TokenVault) -> None:
+        tsid = opened(vault, person())
+        vault.sessions.alive(tsid, now=NOW + DAY - MINUTE)
+        with pytest.raises(SessionGone):
+            vault.sessions.alive(tsid, now=NOW + DAY)
+
+    def test_use_keeps_a_session_alive_but_never_past_its_absolute_end(self, vault: TokenVault) -> None:
+        tsid = opened(vault, person())
+        assert vault.sessions.touch(tsid, idle_expires_at=NOW + 3 * DAY, now=NOW + HOUR)
+        assert vault.sessions.alive(tsid, now=NOW + 2 * DAY).idle_expires_at == NOW + 3 * DAY
+        assert vault.sessions.touch(tsid, idle_expires_at=NOW + 30 * DAY, now=NOW + 2 * DAY)
+        assert vault.sessions.alive(tsid, now=NOW + 6 * DAY).idle_expires_at == NOW + 7 * DAY
+        with pytest.raises(SessionGone):
+            vault.sessions.alive(tsid, now=NOW + 7 * DAY)
+
+    def test_touching_does_not_resurrect_a_session_that_ran_out_or_was_closed(self, vault: TokenVault) -> None:
+        user = person()
+        ran_out, closed = opened(vault, user), opened(vault, user)
+        vault.sessions.close(closed, reason="admin", now=NOW)
+        assert not vault.sessions.touch(ran_out, idle_expires_at=NOW + 5 * DAY, now=NOW + DAY)
+        assert not vault.sessions.touch(closed, idle_expires_at=NOW + 5 * DAY, now=NOW)
+        for tsid in (ran_out, closed):
+            with pytest.raises(SessionGone):
+                vault.sessions.alive(tsid, now=NOW + DAY)
+
+    @pytest.mark.parametrize(
+        "tsid", ["", "unknown", "x" * 65, "nul\x00", "half\ud800pair", "sp ace", "ünïcode", "'; --"]
+    )
+    def test_whatever_a_caller_calls_a_tsid_is_answered_calmly(self, vault: TokenVault, tsid: str) -> None:
+        with pytest.raises(SessionGone):
+            vault.sessions.alive(tsid, now=NOW)
+        with pytest.raises(SessionGone):
+            vault.credentials.tokens(tsid, "github", now=NOW)
+        assert not vault.sessions.touch(tsid, idle_expires_at=NOW + DAY, now=NOW)
+        assert not vault.sessions.close(tsid, reason="revoked", now=NOW)
+
+    def test_a_deactivated_person_shows_in_the_session(self, vault: TokenVault) -> None:
+        user = person()
+        tsid = opened(vault, user)
+        user.is_active = False
+        user.save()
+        assert not vault.sessions.alive(tsid, now=NOW).user_is_active
+
+    def test_a_user_agent_of_any_shape_does_not_stop_a_session(self, vault: TokenVault) -> None:
+        tsid = opened(vault, person(), user_agent="nul\x00 half\ud800 line\r\n" + "long " * 500, address="2001:db8::1")
+        assert vault.sessions.alive(tsid, now=NOW).tsid == tsid
+
+    def test_closing_ends_a_session_once(self, vault: TokenVault) -> None:
+        tsid = opened(vault, person())
+        assert vault.sessions.close(tsid, reason="revoked", now=NOW)
+        assert not vault.sessions.close(tsid, reason="revoked", now=NOW)
+        with pytest.raises(SessionGone):
+            vault.sessions.alive(tsid, now=NOW)
+
+    def test_closing_the_only_session_destroys_its_credentials(self, vault: TokenVault) -> None:
+        user = person()
+        tsid = opened(vault, user, kept(vault, user, "github"), kept(vault, user, "google"))
+        vault.sessions.close(tsid, reason="revoked", now=NOW)
+        assert vault.credentials.of_user(user.pk) == []
+        with pytest.raises(SessionGone):
+            vault.credentials.tokens(tsid, "github", now=NOW)
+
+    def test_a_credential_lives_until_the_last_live_session_that_uses_it_is_closed(self, vault: TokenVault) -> None:
+        user = person()
+        github = kept(vault, user)
+        first, second = opened(vault, user, github), opened(vault, user, github)
+        vault.sessions.close(first, reason="revoked", now=NOW)
+        assert vault.credentials.tokens(second, "github", now=NOW).tokens.access_token == "access-first"
+        vault.sessions.close(second, reason="revoked", now=NOW)
+        assert vault.credentials.of_user(user.pk) == []
+
+    def test_a_session_that_ran_out_keeps_no_credential_alive(self, vault: TokenVault) -> None:
+        user = person()
+        github = kept(vault, user)
+        ran_out = opened(vault, user, github, idle_expires_at=NOW + MINUTE)
+        closed = opened(vault, user, github)
+        vault.sessions.close(closed, reason="revoked", now=NOW + HOUR)
+        assert vault.credentials.of_user(user.pk) == []
+        assert vault.sessions.close(ran_out, reason="revoked", now=NOW + HOUR)
+
+    def test_a_new_session_with_a_destroyed_credential_is_refused(self, vault: TokenVault) -> None:
+        user = person()
+        github = kept(vault, user)
+        vault.sessions.close(opened(vault, user, github), reason="revoked", now=NOW)
+        with pytest.raises(NotConnected):
+            opened(vault, user, github)
+        assert list(vault.sessions.of_user(user.pk)) == []
+
+    def test_nobody_opens_a_session_with_somebody_elses_credential(self, vault: TokenVault) -> None:
+        owner, thief = person(), person()
+        github = kept(vault, owner)
+        with pytest.raises(NotConnected):
+            opened(vault, thief, github)
+        assert list(vault.sessions.of_user(thief.pk)) == []
+
+    def test_a_credential_is_linked_under_its_own_provider_only(self, vault: TokenVault) -> None:
+        user = person()
+        approved = (Approved(kept(vault, user, "github").id, "google", ("repo",)),)
+        with pytest.raises(NotConnected):
+            vault.sessions.open(new_session(user, approved=approved), now=NOW)
+
+    def test_a_session_has_one_credential_of_a_provider(self, vault: TokenVault) -> None:
+        user = person()
+        github = kept(vault, user)
+        with pytest.raises(Unstorable):
+            opened(vault, user, github, github)
+
+    def test_open_sessions_are_listed_newest_first_by_person_and_by_client(self, vault: TokenVault) -> None:
+        user, other = person(), person()
+        older = vault.sessions.open(new_session(user), now=NOW)
+        closed = vault.sessions.open(new_session(user), now=NOW + MINUTE)
+        newer = vault.sessions.open(new_session(user, client_id="another"), now=NOW + HOUR)
+        others = vault.sessions.open(new_session(other), now=NOW + HOUR)
+        vault.sessions.close(closed, reason="revoked", now=NOW + HOUR)
+        assert list(vault.sessions.of_user(user.pk)) == [newer, older]
+        assert list(vault.sessions.of_client("https://client.example/metadata")) == [others, older]
+        assert list(vault.sessions.of_user(uuid4())) == []
+
+    def test_sweeping_closes_what_ran_out_and_destroys_its_credentials(self, vault: TokenVault) -> None:
+        user, other = person(), person()
+        github, google = kept(vault, user, "github"), kept(vault, other, "google")
+        ran_out = [opened(vault, user, github, idle_expires_at=NOW + MINUTE) for _ in range(3)]
+        alive = opened(vault, other, google)
+        assert vault.sessions.sweep(now=NOW + HOUR, limit=100) == 3
+        assert list(vault.sessions.of_user(user.pk)) == []
+        assert vault.credentials.of_user(user.pk) == []
+        assert vault.credentials.tokens(alive, "google", now=NOW + HOUR).tokens.access_token == "access-first"
+        assert not any(vault.sessions.close(tsid, reason="revoked", now=NOW + HOUR) for tsid in ran_out)
+
+    def test_sweeping_takes_no_more_than_it_is_told(self, vault: TokenVault) -> None:
+        user = person()
+        for _ in range(5):
+            opened(vault, user, idle_expires_at=NOW + MINUTE)
+        kept(vault, user, "github")
+        kept(vault, user, "google")
+        assert vault.sessions.sweep(now=NOW + DAY, limit=3) == 3
+        assert len(vault.sessions.of_user(user.pk)) == 2
+        assert vault.sessions.sweep(now=NOW + DAY, limit=3) == 3
+        assert len(vault.credentials.of_user(user.pk)) == 1
+        assert vault.sessions.sweep(now=NOW + DAY, limit=3) == 1
+        assert vault.sessions.sweep(now=NOW + DAY, limit=3) == 0
+
+    def test_a_sign_in_that_led_to_no_session_is_kept_for_an_hour(self, vault: TokenVault) -> None:
+        user = person()
+        kept(vault, user)
+        assert vault.sessions.sweep(now=NOW + HOUR - MINUTE, limit=100) == 0
+        assert vault.sessions.sweep(now=NOW + HOUR, limit=100) == 1
+        assert vault.credentials.of_user(user.pk) == []
+
+    def test_signing_in_again_starts_that_hour_again(self, vault: TokenVault) -> None:
+        user = person()
+        subject = kept(vault, user).subject
+        vault.credentials.keep(user.pk, "github", subject, tokens("again"), now=NOW + HOUR)
+        assert vault.sessions.sweep(now=NOW + HOUR + MINUTE, limit=100) == 0
+
+    def test_a_credential_in_use_is_never_an_orphan(self, vault: TokenVault) -> None:
+        user = person()
+        github = kept(vault, user)
+        tsid = opened(vault, user, github, idle_expires_at=NOW + 6 * DAY)
+        vault.credentials.keep(user.pk, "github", github.subject, tokens("again"), now=NOW + HOUR)
+        assert vault.sessions.sweep(now=NOW + 5 * DAY, limit=100) == 0
+        assert vault.credentials.tokens(tsid, "github", now=NOW + 5 * DAY).tokens.access_token == "access-again"
