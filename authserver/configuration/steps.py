@@ -232,10 +232,10 @@ def policy(configuration: Configuration, report: Report) -> None:
         if wanted is None or wanted == current:
             continue
         setattr(row, name, wanted)
+        row.save()
         report.changed(
             "policy", name, sorted(key for key in {*wanted, *current} if wanted.get(key) != current.get(key))
         )
-    row.save()
 
 
 def hashed(secret: Secret | None) -> str:

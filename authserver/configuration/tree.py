@@ -20,6 +20,7 @@ MAX_NODES = 20_000
 MAX_DEPTH = 16
 
 _PLAIN_TAG = "tag:yaml.org,2002:"
+_COLLECTIONS = {f"{_PLAIN_TAG}seq", f"{_PLAIN_TAG}map"}
 _DECIMAL = re.compile(r"[-+]?[0-9]{1,18}")
 
 
@@ -132,6 +133,8 @@ class _Walk:
         line = node.start_mark.line + 1
         self.count += 1
         _check_bounds(line, depth, self.count)
+        if not isinstance(node, yaml.ScalarNode) and node.tag not in _COLLECTIONS:
+            self.problems.add(line, key, f"has the tag {node.tag}", "write the plain value")
         if isinstance(node, yaml.SequenceNode):
             items = (self.convert(item, f"{key}[{index}]", depth + 1) for index, item in enumerate(node.value))
             return Listing(line, tuple(items))
