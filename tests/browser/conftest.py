@@ -23,7 +23,7 @@ class _Quiet(WSGIRequestHandler):
 @pytest.fixture(scope="module")
 def gallery() -> Iterator[str]:
     """Its address, with a trailing slash. Arabic is switched on beside English, for its direction."""
-    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)  # `collectstatic` makes it in a deployment
+    Path(str(settings.STATIC_ROOT)).mkdir(parents=True, exist_ok=True)  # `collectstatic` makes it in a deployment
     changes = {"ROOT_URLCONF": pages.__name__, "LANGUAGES": [("en", "English"), ("ar", "Arabic")]}
     with override_settings(**changes), ThreadedWSGIServer(("127.0.0.1", 0), _Quiet) as server:
         server.set_app(get_wsgi_application())

@@ -17,6 +17,7 @@ from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 
 from tests.harness import oauth, processes
 from tests.harness.person import Person
+from tests.harness.server import Server
 from tests.interop.conftest import Deployment
 
 pytestmark = [
@@ -155,3 +156,17 @@ def test_a_person_who_denies_is_heard(deployment: Deployment, desktop: Desktop) 
     with pytest.raises(RuntimeError, match="Access was denied by the authorization server"):
         asyncio.run(session())
     assert auth.context.current_tokens is None
+
+
+def test_the_demo_mcp_server_is_a_real_one(demo_server: Server, desktop: Desktop) -> None:
+    """It stands on the page `/demo/`, which tells people to connect their own client to it."""
+    url = f"{demo_server.issuer}/demo/mcp"
+
+    async def session() -> tuple[list[str], dict[str, Any]]:
+        async with Client(url, auth=OAuth(url)) as client:
+            return [tool.name for tool in await client.list_tools()], await whoami(client)
+
+    tools, identity = asyncio.run(session())
+    assert tools == ["whoami"]
+    assert identity["name"] == "Ada Lovelace"
+    assert len(desktop.opened) == 1

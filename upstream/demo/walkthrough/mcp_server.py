@@ -117,7 +117,7 @@ def whoami(access_token: str) -> dict[str, Any]:
         person = http.request("GET", places.provider_api(), headers=headers, allow_private_network=True)
         if person.status != 200:
             return content(_("The provider did not accept the token. Try again."), failed=True)
-        return content(json.dumps(person.json(), ensure_ascii=False))
+        return content(json.dumps(person.json(), ensure_ascii=False)) | {"structuredContent": person.json()}
     except UpstreamError:
         return content(_("The provider does not answer at the moment. Try again."), failed=True)
 

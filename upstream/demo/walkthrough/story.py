@@ -14,7 +14,7 @@ PARTIES: dict[str, tuple[Words, Words]] = {
     "authserver": (_("Authserver"), _("This server: signs people in, keeps their upstream tokens.")),
     "mcp": (_("MCP server"), _("Has a tool that needs your account. This page plays it, too.")),
     "provider": (_("Provider"), _("Where your account is. Here a demo; in its place your GitHub or Google.")),
-    "browser": (_("Your browser"), ""),
+    "browser": (_("Browser"), ""),
 }
 """Name and part of everybody who sends or receives."""
 

@@ -16,7 +16,7 @@ from upstream.errors import OutboundFailed, OutboundRefused
 from . import masking
 
 TIMEOUT_SECONDS = 20  # an exchange may wait for a refresh at the provider
-_SHORT_LIST = re.compile(r"\[\s+([^\[\]{}]{1,200}?)\s+\]")
+_SHORT_LIST = re.compile(r"\[\n\s+([^\[\]{}]{1,200}?)\n\s+\]")
 SHOWN_HEADERS = ("Content-Type", "Cache-Control", "WWW-Authenticate", "Retry-After")
 
 
