@@ -13,38 +13,30 @@ cookie jar for all callers.
 from __future__ import annotations
 
 import http.client
-import io
 import json as jsonlib
-import socket
 import ssl
-import threading
 import time
 from base64 import b64encode
 from collections.abc import Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlencode
 
 import certifi
 import urllib3
 from django.conf import settings
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, SSLError
 from urllib3.exceptions import TimeoutError as TimedOut
-from urllib3.util.connection import create_connection
 
 from upstream import addresses
+from upstream.connections import PrivatePool, PrivateTlsPool, TlsPool, deadline
 from upstream.errors import OutboundFailed, OutboundRefused
 
 MIB = 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
 _POOLS = 64
 _CONNECTIONS_PER_HOST = 16
-
-_deadline: ContextVar[float] = ContextVar("_deadline")
 
 
 @dataclass(frozen=True)
@@ -93,7 +85,7 @@ def request(
     """
     target = addresses.parse(url, allow_private_network=allow_private_network)
     sent, body = _prepare(headers, data, json, auth)
-    token = _deadline.set(time.monotonic() + timeout_seconds)
+    token = deadline.set(time.monotonic() + timeout_seconds)
     try:
         pool = _pools(allow_private_network).connection_from_host(target.host, target.port, target.scheme)
         response = pool.urlopen(
@@ -123,7 +115,7 @@ def request(
     except ValueError:  # a header or method that cannot be written, such as a token with a line break in it
         raise OutboundFailed("request") from None
     finally:
-        _deadline.reset(token)
+        deadline.reset(token)
 
 
 def _prepare(
@@ -163,117 +155,6 @@ def _read(response: urllib3.BaseHTTPResponse, max_bytes: int) -> bytes:
     return bytes(content)
 
 
-def _remaining() -> float:
-    """Seconds left of this call. Raises `TimeoutError` when there are none."""
-    left = _deadline.get() - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
-
-
-class _DeadlineReader(io.RawIOBase):
-    """Gives each read only what is left of the whole call: a byte now and then does not hold us for ever."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._socket = sock
-        self._raw = sock.makefile("rb", buffering=0)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        self._socket.settimeout(_remaining())
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _DeadlineSocket:
-    """As much of a socket as `http.client.HTTPResponse` uses."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._socket = sock
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_DeadlineReader(self._socket))
-
-
-class _DeadlineResponse(http.client.HTTPResponse):
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(_DeadlineSocket(sock), *args, **kwargs)  # type: ignore[arg-type]  # it only calls makefile
-
-
-class _Guarded(HTTPConnection):
-    """Connects to an address that has been checked, and to no other. TLS still verifies the name asked for."""
-
-    allow_private_network: ClassVar[bool] = False
-    response_class = _DeadlineResponse
-
-    def _new_conn(self) -> socket.socket:
-        candidates = _resolve(self.host, self.port or 0)
-        allowed = addresses.checked(candidates, allow_private_network=self.allow_private_network)
-        failure: OSError = OSError("no address")
-        for left, address in zip(range(len(allowed), 0, -1), allowed, strict=True):
-            try:
-                # A share of the time each, so that one dead address leaves time for the next.
-                seconds = _remaining() / left
-                return create_connection((address, self.port or 0), seconds, socket_options=self.socket_options)
-            except OSError as error:
-                failure = error
-        raise OutboundFailed("timeout" if isinstance(failure, TimeoutError) else "connection")
-
-
-class _GuardedTls(_Guarded, HTTPSConnection):
-    pass
-
-
-class _PrivateGuarded(_Guarded):
-    allow_private_network = True
-
-
-class _PrivateGuardedTls(_GuardedTls):
-    allow_private_network = True
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _GuardedTls
-
-
-class _PrivatePool(HTTPConnectionPool):
-    ConnectionCls = _PrivateGuarded
-
-
-class _PrivateTlsPool(HTTPSConnectionPool):
-    ConnectionCls = _PrivateGuardedTls
-
-
-def _resolve(host: str, port: int) -> list[str]:
-    """The addresses of a name or literal, in the resolver's order, each once. Raises `OutboundFailed`.
-
-    On its own thread, because the resolver knows no deadline.
-    """
-    found: list[str] = []
-    errors: list[OSError | UnicodeError] = []
-
-    def ask() -> None:
-        try:
-            answers = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
-            found.extend(dict.fromkeys(str(answer[4][0]) for answer in answers))
-        except (OSError, UnicodeError) as error:
-            errors.append(error)
-
-    worker = threading.Thread(target=ask, name="resolve", daemon=True)
-    worker.start()
-    worker.join(_remaining())
-    if worker.is_alive():
-        raise OutboundFailed("timeout")
-    if errors or not found:
-        raise OutboundFailed("dns")
-    return list(found)
-
-
 @cache
 def _tls_context() -> ssl.SSLContext:
     """One a process: reading the certificate authorities takes tens of milliseconds."""
@@ -289,7 +170,7 @@ def _pools(allow_private_network: bool) -> urllib3.PoolManager:
     """Kept apart, so that a connection made for development never serves a caller that may not have it."""
     manager = urllib3.PoolManager(_POOLS, maxsize=_CONNECTIONS_PER_HOST, ssl_context=_tls_context())
     manager.pool_classes_by_scheme = (
-        {"http": _PrivatePool, "https": _PrivateTlsPool} if allow_private_network else {"https": _TlsPool}
+        {"http": PrivatePool, "https": PrivateTlsPool} if allow_private_network else {"https": TlsPool}
     )
     return manager
 

@@ -14,13 +14,14 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 @dataclass
 class Seen:
-    """One request. `query` and `form` are decoded; `headers` has lower-case names."""
+    """One request. `query` and `form` are decoded, `headers` has lower-case names, `peer` is the connection's port."""
 
     method: str
     path: str
     query: dict[str, str]
     form: dict[str, str]
     headers: dict[str, str]
+    peer: int
 
 
 @dataclass
@@ -60,6 +61,7 @@ class FakeServer:
                     query=dict(parse_qsl(parts.query, keep_blank_values=True)),
                     form=dict(parse_qsl(body, keep_blank_values=True)),
                     headers={name.lower(): value for name, value in self.headers.items()},
+                    peer=self.client_address[1],
                 )
                 with fake.lock:
                     fake.seen.append(seen)

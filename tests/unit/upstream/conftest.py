@@ -7,8 +7,11 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import Settings
 
+from tests.fakes.oauth2 import FakeOAuth2
 from tests.fakes.oidc import FakeOidc
+from tests.unit.upstream.held import Clock
 from tests.unit.upstream.journeys import Person
+from tests.unit.upstream.outbound import Canary, Page
 from upstream import discovery
 
 
@@ -29,3 +32,27 @@ def oidc() -> Iterator[FakeOidc]:
 @pytest.fixture
 def person() -> Person:
     return Person()
+
+
+@pytest.fixture
+def canary() -> Iterator[Canary]:
+    canary = Canary()
+    yield canary
+    canary.listener.close()
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    with Page() as page:
+        yield page
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeOAuth2]:
+    with FakeOAuth2() as fake:
+        yield fake

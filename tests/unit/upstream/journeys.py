@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from accounts.browser import cookie_name
 from accounts.models import User
+from accounts.vault import vault
 from tests.fakes.oauth2 import CLIENT_ID, CLIENT_SECRET, FakeOAuth2
 from tests.fakes.oidc import FakeEntra, FakeOidc
 from upstream import http, visits
@@ -114,3 +115,10 @@ def query_of(url: str) -> dict[str, str]:
     found = parse_qs(urlsplit(url).query, keep_blank_values=True)
     assert all(len(values) == 1 for values in found.values())
     return {name: values[0] for name, values in found.items()}
+
+
+def credential_of(person: Person, provider: str = "fake") -> tuple[str, tuple[str, ...], bool]:
+    """Subject, scopes and refreshability of the one credential."""
+    assert person.user is not None
+    (held,) = vault().credentials.of_user(person.user.id, provider)
+    return held.subject, held.scopes, held.refreshable

@@ -180,7 +180,7 @@ def test_signing_in_makes_a_new_session(oidc: FakeOidc, person: Person) -> None:
     session = person.client.session
     session["planted"] = True
     session.save()
-    before = session.session_key
+    before = session.session_key or ""
     person.sign_in(provider_at(oidc, Provider.Type.OIDC))
     assert person.client.session.session_key != before
     assert not Client().session.exists(before)
