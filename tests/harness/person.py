@@ -3,6 +3,7 @@
     person = Person()                                  # approves, and signs in as Ada
     callback = person.authorize(authorization_url)     # the client's address, with code, state and iss; not fetched
     Person(decision="deny").authorize(url)             # presses Deny
+    person.visit(connect_url).title                    # a page that does not lead back to a client
     Person(name="Grace", provider="github")            # who they are, and which provider they take where they may choose
 
 What the person meets on the way is in `person.seen`, so that a test can say in which order the pages came.
@@ -29,6 +30,10 @@ class Stuck(AssertionError):
         super().__init__(f"{why}: {status} at {page.url.partition('?')[0]}: {page.title!r}: {page.text[:600]}")
         self.page = page
         self.status = status
+
+
+class TheEnd(Stuck):
+    """A page that leads nowhere: no form that the person could answer."""
 
 
 class Person:
@@ -70,6 +75,14 @@ class Person:
         """`authorize`, and then fetch the client's address as a browser does."""
         return self.browser.get(self.authorize(url), headers=_navigation("cross-site"))
 
+    def visit(self, url: str) -> Page:
+        """Open a page, press what goes on, and give the page where that ends; raises `Stuck` at an error page."""
+        try:
+            address = self.walk(url, until="")
+        except TheEnd as end:
+            return end.page
+        raise AssertionError(f"left for {address}")
+
     def walk(self, url: str, *, until: str) -> str:
         """Go from `url` on until the next address is `until` (its query apart); raises `Stuck`."""
         request = self.browser.build_request("GET", url, headers=_navigation("none"))
@@ -105,7 +118,7 @@ class Person:
                     return self._submit(form, press, page.url)
         if len(page.forms) == 1 and len(page.forms[0].buttons) == 1:
             return self._submit(page.forms[0], page.forms[0].buttons[0], page.url)
-        raise Stuck("no form to go on with", page, status)
+        raise TheEnd("no form to go on with", page, status)
 
     def _submit(self, form: Form, press: Choice, here: str) -> httpx.Request:
         values = form.filled(press)

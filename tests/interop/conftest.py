@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import httpx
 import pytest
 
 from tests.conftest import StartServer
@@ -33,6 +34,16 @@ class Deployment:
 
     authserver: Server
     mcp: Example
+
+    def turn(self, **knobs: object) -> None:
+        """Turn knobs of the demo identity provider; without any, put them all back."""
+        answer = httpx.request(
+            "POST" if knobs else "DELETE",
+            f"{self.authserver.issuer}/demo/idp/knobs",
+            json=knobs or None,
+            auth=("authserver-demo", self.authserver.secret("demo_client_secret")),
+        )
+        assert answer.status_code == 200, answer.text
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
@@ -104,6 +105,12 @@ async def whoami(client: Client) -> Any:
     result = await client.call_tool("whoami")
     assert not result.is_error, result.content
     return result.structured_content
+
+
+@pytest.fixture
+def provider_restored(deployment: Deployment) -> Iterator[None]:
+    yield
+    deployment.turn()
 
 
 def raises_in_a_task(error: type[Exception], match: str) -> pytest.RaisesGroup[Exception]:
@@ -212,3 +219,53 @@ def test_a_revoked_refresh_token_leads_back_to_the_person_and_not_into_a_loop(de
     assert len(agent.callbacks) == 2
     assert agent.wire.count("POST /oauth/token 400") == 1
     assert agent.wire.count("POST /oauth/register 201") == 1
+
+
+async def complaint(client: Client) -> str:
+    """What the tool says when it fails."""
+    result = await client.call_tool("whoami")
+    assert result.is_error, result.structured_content
+    return " ".join(getattr(one, "text", "") for one in result.content)
+
+
+def test_a_person_whose_upstream_grant_is_gone_is_told_where_to_connect_and_goes_on(
+    deployment: Deployment, provider_restored: None
+) -> None:
+    agent = Agent(deployment, Person("Ada"))
+
+    async def session() -> tuple[str, str, Any]:
+        async with agent.connected() as client:
+            await whoami(client)
+            deployment.turn(refresh={"error": {"error": "invalid_grant"}, "times": 1})
+            first, again = await complaint(client), await complaint(client)
+            url = re.findall(r"Open (\S+?),? ", again)[0]
+            page = await asyncio.to_thread(agent.person.visit, url)
+            assert "is connected" in page.text
+            return first, again, await whoami(client)
+
+    first, again, identity = asyncio.run(session())
+    assert "Your account has to be connected again" in first
+    assert "Your account has to be connected again" in again, "a dead grant stays dead"
+    assert identity["name"] == "Ada Lovelace"
+    assert len(agent.callbacks) == 1, "the client itself never had to sign in again"
+
+
+def test_a_provider_that_fails_for_a_while_costs_nobody_their_connection(
+    deployment: Deployment, provider_restored: None
+) -> None:
+    """Its tokens live for a minute here, but it calls them expired at once: there is nothing left to make do with."""
+    agent = Agent(deployment, Person("Ada"))
+    expired: dict[str, object] = {"answer": {"expires_in": 0}}
+
+    async def session() -> tuple[str, Any]:
+        deployment.turn(token=expired, refresh=expired)
+        async with agent.connected() as client:
+            await whoami(client)
+            deployment.turn(refresh={"status": 503})
+            said = await complaint(client)
+            deployment.turn()
+            return said, await whoami(client)
+
+    said, identity = asyncio.run(session())
+    assert "The provider does not answer. Try again in " in said
+    assert identity["name"] == "Ada Lovelace"
