@@ -50,7 +50,7 @@ def replace(
     fields = {**metadata.fields(), **columns, "updated": now}
     if secret is not None:
         fields["client_secret"] = _hashed(secret)
-    looks_different = client.name != metadata.name or client.redirect_uris != fields["redirect_uris"]
+    looks_different: bool = client.name != metadata.name or client.redirect_uris != fields["redirect_uris"]
     if looks_different:
         fields["verified"] = False
     if not Client.objects.filter(pk=client.pk).update(**fields):

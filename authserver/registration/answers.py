@@ -28,4 +28,5 @@ def describe(client: Client, *, registration_token: str, secret: str | None = No
         answer["client_name"] = client.name
     if client.registered_scope:
         answer["scope"] = client.registered_scope
-    return answer | client.metadata
+    answer.update(client.metadata)
+    return answer

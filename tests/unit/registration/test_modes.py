@@ -1,0 +1,108 @@
+"""Who may register, by the operator's `registration.mode`, and how often."""
+
+from __future__ import annotations
+
+import pytest
+from pytest_django import Settings
+
+from authserver import limits
+from authserver.models import Client
+from tests.harness.policies import in_force
+from tests.harness.registration import REDIRECT_URI, manage, register, registered, send
+
+pytestmark = pytest.mark.django_db
+
+
+def test_closed_refuses_to_register_and_to_change_but_not_to_leave() -> None:
+    given = registered()
+    with in_force(mode="closed"):
+        answer = register()
+        assert (answer.status_code, answer.json()["error"]) == (403, "access_denied")
+        change = manage("PUT", given, {"client_id": given["client_id"], "redirect_uris": [REDIRECT_URI]})
+        assert (change.status_code, change.json()["error"]) == (403, "access_denied")
+        assert manage("GET", given).status_code == 200
+        assert manage("DELETE", given).status_code == 204
+    assert not Client.objects.exists()
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer x", "Basic eDp5", "Bearer rat_" + "A" * 43])
+def test_token_wants_an_initial_access_token_and_knows_none(authorization: str) -> None:
+    with in_force(mode="token"):
+        answer = send({"redirect_uris": [REDIRECT_URI]}, HTTP_AUTHORIZATION=authorization)
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_token")
+    assert answer["WWW-Authenticate"].startswith("Bearer")
+    assert not Client.objects.exists()
+
+
+def test_approval_registers_a_client_that_cannot_be_used_until_an_operator_enables_it() -> None:
+    with in_force(mode="approval"):
+        given = registered()
+        client = Client.objects.get()
+        assert not client.is_usable(None)
+        assert manage("GET", given).json() == given
+
+
+def test_under_approval_a_client_that_becomes_another_one_waits_again() -> None:
+    given = registered(client_name="Before")
+    same = {"client_id": given["client_id"], "redirect_uris": [REDIRECT_URI], "client_name": "Before"}
+    with in_force(mode="approval"):
+        assert manage("PUT", given, {**same, "software_version": "2"}).status_code == 200
+        assert Client.objects.get().is_usable(None)
+        assert manage("PUT", given, {**same, "client_name": "After"}).status_code == 200
+        assert not Client.objects.get().is_usable(None)
+
+
+def test_a_mode_nobody_knows_lets_nobody_in() -> None:
+    with in_force(mode="opne"):
+        assert register().status_code == 403
+
+
+def test_an_address_that_registers_too_often_waits_and_others_do_not(settings: Settings) -> None:
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "register": "3/minute"}
+
+    def answers(address: str, count: int) -> list[int]:
+        body = {"redirect_uris": [REDIRECT_URI]}
+        return [send(body, REMOTE_ADDR=address).status_code for _ in range(count)]
+
+    assert answers("198.51.100.1", 5) == [201, 201, 201, 429, 429]
+    assert answers("198.51.100.2", 1) == [201]
+    assert answers("2001:db8::1", 2) + answers("2001:db8::2", 2) == [201, 201, 201, 429]  # one /64 is one household
+    refused = send({}, REMOTE_ADDR="198.51.100.1")
+    assert 1 <= int(refused["Retry-After"]) <= 60
+    assert refused["Access-Control-Allow-Origin"] == "*"
+    assert Client.objects.count() == 7
+
+
+def test_a_header_of_the_callers_own_is_no_way_around_the_limit(settings: Settings) -> None:
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "register": "1/minute"}
+    body = {"redirect_uris": [REDIRECT_URI]}
+    codes = [
+        send(body, REMOTE_ADDR="198.51.100.3", HTTP_X_FORWARDED_FOR=f"203.0.113.{n}").status_code for n in range(3)
+    ]
+    assert codes == [201, 429, 429]
+
+
+def test_an_empty_limit_is_no_limit(settings: Settings) -> None:
+    settings.RATE_LIMITS = {"register": ""}
+    assert [limits.hit("register", "x") for _ in range(50)] == [None] * 50
+
+
+def test_limits_count_by_name_and_key(settings: Settings) -> None:
+    settings.RATE_LIMITS = {"one": "1/hour", "two": "1/hour"}
+    assert limits.hit("one", "a-key") is None
+    assert limits.hit("two", "a-key") is None
+    assert limits.hit("one", "a-key\ud800") is None
+    wait = limits.hit("one", "a-key")
+    assert wait is not None
+    assert 1 <= wait <= 3600
+
+
+def test_without_its_cache_the_server_limits_nobody(settings: Settings) -> None:
+    settings.RATE_LIMITS = {"register": "1/hour"}
+    unreachable = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1/0"}
+    settings.CACHES = {"default": unreachable}
+    limits._limiter.cache_clear()
+    try:
+        assert [limits.hit("register", "nobody") for _ in range(3)] == [None] * 3
+    finally:
+        limits._limiter.cache_clear()
