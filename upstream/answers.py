@@ -57,6 +57,7 @@ def token_set(provider: Provider, answer: Mapping[str, Any], *, requested: Seque
         token_type=_text(provider, holder, "token_type") or "Bearer",
         scopes=_scopes(provider, holder, requested, access_token, refresh_token, id_token),
         expires_at=_end(provider, holder.get("expires_in"), now),
+        obtained_at=now,
         refresh_expires_at=_end(
             provider,
             # GitHub Apps; Keycloak, where 0 means never.

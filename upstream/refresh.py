@@ -26,7 +26,7 @@ from upstream.refresh_call import TIMEOUT_SECONDS, refresh
 log = structlog.get_logger(__name__)
 
 FRESH_FOR = timedelta(seconds=60)
-"""With less left than this, a token is refreshed before it is given out."""
+"""With less left than this, a token is refreshed before it is given out; one that lives under two minutes, at half its life."""
 LEASE = timedelta(seconds=3 * TIMEOUT_SECONDS)
 """Longer than a refresh with all that it may have to look up first."""
 WAIT_SECONDS = 12.0
@@ -125,7 +125,7 @@ class _Attempt:
         return entry
 
     def is_fresh(self, entry: Entry) -> bool:
-        return _lasts(entry.tokens.expires_at, self.clock() + FRESH_FOR)
+        return _lasts(entry.tokens.expires_at, self.clock() + _due(entry.tokens))
 
     def try_refresh(self, entry: Entry) -> Fresh | None:
         """Refresh, if this caller gets to be the one who does; None where it has to look again."""
@@ -192,6 +192,16 @@ class _Attempt:
             upstream=self.provider.name,
         )
         raise NeedsReauthorization(reason, provider=self.provider.name)
+
+
+def _due(tokens: TokenSet) -> timedelta:
+    """How long before its end a token is refreshed: a minute, and half its life where that is shorter.
+
+    Otherwise a provider whose tokens live a minute would be asked anew by every caller.
+    """
+    if tokens.expires_at is None or tokens.obtained_at is None:
+        return FRESH_FOR
+    return min(FRESH_FOR, (tokens.expires_at - tokens.obtained_at) / 2)
 
 
 def _lasts(end: datetime | None, until: datetime) -> bool:

@@ -52,6 +52,7 @@ class TokenSet:
     scopes: tuple[str, ...] = ()
     expires_at: datetime | None = None
     refresh_expires_at: datetime | None = None
+    obtained_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,12 @@ from datetime import datetime
 
 from accounts.vault.base import Damaged, TokenSet
 
+TIMES = ("expires_at", "refresh_expires_at", "obtained_at")
+
 
 def dump(tokens: TokenSet) -> bytes:
     """`tokens` as JSON in ASCII, to be sealed: whatever a token holds (NUL, half a surrogate pair) comes back exactly."""
-    times = {"expires_at": tokens.expires_at, "refresh_expires_at": tokens.refresh_expires_at}
+    times = {name: getattr(tokens, name) for name in TIMES}
     return json.dumps(
         {
             "access_token": tokens.access_token,
@@ -29,10 +31,7 @@ def load(plaintext: bytes) -> TokenSet:
     """What `dump` took. Raises `Damaged` for anything else: it was sealed, but not by this."""
     try:
         stored = json.loads(plaintext)
-        times = {
-            name: datetime.fromisoformat(stored[name]) if stored[name] else None
-            for name in ("expires_at", "refresh_expires_at")
-        }
+        times = {name: datetime.fromisoformat(stored[name]) if stored[name] else None for name in TIMES}
         return TokenSet(
             access_token=stored["access_token"],
             refresh_token=stored["refresh_token"],
