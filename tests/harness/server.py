@@ -68,7 +68,7 @@ def dev(verb: str, *arguments: str | Path) -> list[str | Path]:
 def environment(overrides: Mapping[str, str]) -> dict[str, str]:
     """A caller's environment without ours: the tests' settings are no server's."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("AUTHSERVER_", "DJANGO_"))}
-    return own | overrides
+    return {**own, **overrides}
 
 
 def launch(

@@ -66,7 +66,9 @@ class Command(BaseCommand):
                 user = User.objects.create_superuser(USERNAME, password=password)
                 audit.record("admin.created", actor="bootstrap", user_id=user.pk)
         except IntegrityError:
-            self.stderr.write(f"There is no administrator, and somebody else is called {USERNAME}: use createsuperuser.")
+            self.stderr.write(
+                f"There is no administrator, and somebody else is called {USERNAME}: use createsuperuser."
+            )
             return
         address = f"{settings.ISSUER}/{settings.ADMIN_PATH}"
         self.stdout.write(
