@@ -34,13 +34,17 @@ _PROMPTS = {"none", "login", "consent", "select_account"}
 
 
 class Unanswerable(Exception):
-    """Nobody can be told by redirect: the client or its redirect URI is not known. The page says why."""
+    """Nobody can be told by redirect: the client or its redirect URI is not known. The page says why.
 
-    def __init__(self, problem: str, *, client: Client | None = None, sent: str = "") -> None:
+    `reason` is a sentence for the client's developer.
+    """
+
+    def __init__(self, problem: str, *, client: Client | None = None, sent: str = "", reason: str = "") -> None:
         super().__init__(problem)
         self.problem = problem
         self.client = client
         self.sent = sent
+        self.reason = reason
 
 
 class Refused(Exception):
@@ -57,9 +61,13 @@ def destination(raw: dict[str, str], *, now: datetime) -> Destination:
     client_id = raw.get("client_id", "")
     if not client_id:
         raise Unanswerable("no_client")
-    client = clients.find(client_id, now=now)
-    if client is None or not client.is_usable(None):
-        raise Unanswerable("unknown_client", sent=client_id)
+    try:
+        client = clients.resolve(client_id, now=now)
+    except clients.UnknownClient as error:
+        raise Unanswerable("unknown_client", sent=client_id, reason=str(error)) from None
+    if not client.is_usable(None):
+        reason = "This client is disabled, or waits for an operator's approval."
+        raise Unanswerable("unknown_client", sent=client_id, reason=reason)
     registered = client.redirect_uris.split()
     redirect_uri = raw.get("redirect_uri")
     if redirect_uri is None:

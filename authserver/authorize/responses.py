@@ -47,7 +47,10 @@ def unanswerable(request: HttpRequest, problem: Unanswerable) -> HttpResponse:
                 _("In Claude Code or VS Code, clear the saved sign-in of this MCP server and connect again."),
                 _("For developers: register at /oauth/register and use the client_id you are given."),
             ),
-            details=(("client_id", problem.sent[:200] or _("none was sent")),),
+            details=(
+                ("client_id", problem.sent[:200] or _("none was sent")),
+                *(((_("Reason"), problem.reason),) if problem.reason else ()),
+            ),
         )
     registered = tuple((_("Redirect URI registered"), uri) for uri in problem.client.redirect_uris.split())
     return page(
