@@ -67,7 +67,7 @@ class CredentialsContract:
         self, vault: TokenVault, name: str, value: str
     ) -> None:
         user = person()
-        given = replace(tokens(), **{name: value})
+        given = tokens(**{name: value})
         tsid = opened(vault, user, vault.credentials.keep(user.pk, "github", "42", given, now=NOW))
         assert read(vault, tsid).tokens == given
 
@@ -76,7 +76,7 @@ class CredentialsContract:
         user = person()
         github = kept(vault, user)
         tsid = opened(vault, user, github)
-        too_large = replace(tokens("new"), **{name: "ü" * (MAX_TOKEN_BYTES // 2) + "x"})
+        too_large = tokens("new", **{name: "ü" * (MAX_TOKEN_BYTES // 2) + "x"})
         with pytest.raises(TooLarge, match=name) as refused:
             vault.credentials.keep(user.pk, "github", github.subject, too_large, now=NOW)
         with pytest.raises(TooLarge):
