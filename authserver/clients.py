@@ -43,11 +43,3 @@ def resolve(client_id: str, *, now: datetime) -> Client:
     if client is None:
         raise UnknownClient("This client_id is not registered here.")
     return client
-
-
-def find(client_id: str, *, now: datetime) -> Client | None:
-    """As `resolve`, with None where it raises."""
-    try:
-        return resolve(client_id, now=now)
-    except UnknownClient:
-        return None

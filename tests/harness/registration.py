@@ -1,11 +1,15 @@
-"""Registration requests by Django's test client: bytes in, answer out."""
+"""Registration requests by Django's test client: bytes in, answer out. And whom an id names afterwards."""
 
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 from django.test import Client as Http
+
+from authserver import clients
+from authserver.models import Client
 
 REDIRECT_URI = "https://app.example/cb"
 
@@ -39,3 +43,11 @@ def manage(method: str, answer: dict[str, Any], body: Any = None, *, token: str 
         content_type="application/json",
         headers={"Authorization": f"Bearer {bearer}"} if bearer else {},
     )
+
+
+def resolved(client_id: str, *, now: datetime) -> Client | None:
+    """The client that the authorization endpoint would meet, or None where it would refuse it."""
+    try:
+        return clients.resolve(client_id, now=now)
+    except clients.UnknownClient:
+        return None

@@ -16,6 +16,7 @@ from authserver.policy import Cimd
 from tests.fakes.documents import Documents
 from tests.fakes.server import Reply
 from tests.harness.policies import in_force
+from tests.harness.registration import resolved
 
 pytestmark = pytest.mark.postgres
 
@@ -25,7 +26,7 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 def refusal(client_id: str, now: datetime = NOW) -> str:
     with pytest.raises(clients.UnknownClient) as refused:
         clients.resolve(client_id, now=now)
-    assert clients.find(client_id, now=now) is None
+    assert resolved(client_id, now=now) is None
     assert not Client.objects.exists()
     return str(refused.value)
 
@@ -66,7 +67,7 @@ def test_grants_we_do_not_serve_are_left_out(documents: Documents) -> None:
 def test_json_by_any_of_its_types_is_read(documents: Documents, content_type: str) -> None:
     body = json.dumps(documents.document()).encode()
     documents.reply = Reply(body=body, headers={"Content-Type": content_type})
-    assert clients.find(documents.client_id, now=NOW) is not None
+    assert resolved(documents.client_id, now=NOW) is not None
 
 
 @pytest.mark.parametrize(
@@ -239,9 +240,9 @@ def test_the_operator_says_whose_documents_count(documents: Documents, rules: di
 
 
 def test_a_host_denied_later_is_denied_to_clients_known_before(documents: Documents) -> None:
-    assert clients.find(documents.client_id, now=NOW) is not None
+    assert resolved(documents.client_id, now=NOW) is not None
     with in_force(cimd={"allow_private_network": True, "denied_hosts": ["*.example", "localhost"]}):
-        assert clients.find(documents.client_id, now=NOW) is None
+        assert resolved(documents.client_id, now=NOW) is None
         assert clients.known(documents.client_id) is not None
 
 

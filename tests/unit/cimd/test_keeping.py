@@ -19,6 +19,7 @@ from tests.fakes.documents import Documents
 from tests.fakes.server import Reply
 from tests.harness.approval import approve, make_client, make_resource, make_user, post
 from tests.harness.policies import in_force
+from tests.harness.registration import resolved
 
 pytestmark = pytest.mark.postgres
 
@@ -80,26 +81,26 @@ def test_a_broken_document_does_not_end_a_known_client_for_seven_days(documents:
         assert (served.name, served.redirect_uris) == (known.name, known.redirect_uris)
         assert served.cimd_fetched_at == NOW
     assert len(documents.seen) == 4
-    assert clients.find(documents.client_id, now=NOW + 7 * DAY) is None
+    assert resolved(documents.client_id, now=NOW + 7 * DAY) is None
     documents.reply = None
-    assert clients.find(documents.client_id, now=NOW + 8 * DAY) is not None
+    assert resolved(documents.client_id, now=NOW + 8 * DAY) is not None
 
 
 def test_a_failure_is_left_alone_for_a_minute_and_is_never_a_document(documents: Documents) -> None:
     documents.reply = BROKEN
     for seconds in (0, 30, 59):
-        assert clients.find(documents.client_id, now=NOW + timedelta(seconds=seconds)) is None
+        assert resolved(documents.client_id, now=NOW + timedelta(seconds=seconds)) is None
     assert len(documents.seen) == 1
     assert not Client.objects.exists()
     documents.reply = None
-    assert clients.find(documents.client_id, now=NOW + timedelta(seconds=60)) is not None
+    assert resolved(documents.client_id, now=NOW + timedelta(seconds=60)) is not None
 
 
 def test_one_urls_failure_is_not_anothers(documents: Documents) -> None:
     documents.reply = BROKEN
-    assert clients.find(documents.client_id, now=NOW) is None
+    assert resolved(documents.client_id, now=NOW) is None
     documents.reply = None
-    assert clients.find(f"{documents.url}/other.json", now=NOW) is not None
+    assert resolved(f"{documents.url}/other.json", now=NOW) is not None
 
 
 def test_a_client_that_an_operator_made_under_a_url_is_theirs(documents: Documents) -> None:
@@ -168,4 +169,4 @@ def test_slow_documents_do_not_take_every_thread(documents: Documents, monkeypat
     with flights.slot(), flights.slot(), pytest.raises(clients.UnknownClient, match="moment"):
         clients.resolve(documents.client_id, now=NOW)
     assert documents.seen == []
-    assert clients.find(documents.client_id, now=NOW) is not None  # being busy is not the document's failure
+    assert resolved(documents.client_id, now=NOW) is not None  # being busy is not the document's failure
