@@ -111,7 +111,8 @@ def parse(url: str, *, allow_private_network: bool) -> Target:
     literal = _literal(host, bracketed=bracketed)
     if port is None:
         port = 443 if parts.scheme == "https" else 80
-    if port not in {80, 443} and (port < 1024 or port in _SERVICE_PORTS):
+    other_service = port in _SERVICE_PORTS and not allow_private_network  # a developer's port is whatever was free
+    if port not in {80, 443} and (port < 1024 or other_service):
         raise OutboundRefused("port_not_allowed")
     path = parts.path or "/"
     target = Target(parts.scheme, host, port, f"{path}?{parts.query}" if parts.query else path, literal)
