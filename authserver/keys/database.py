@@ -47,6 +47,17 @@ def new_row(key: Key, *, phase: SigningKey.Phase, now: datetime) -> SigningKey:
     )
 
 
+def rows_that_do_not_open() -> list[SigningKey]:
+    """For checks: the keys that this process's vault keys do not open, or that were altered. One SELECT, no write."""
+    damaged = []
+    for row in SigningKey.objects.order_by("created_at"):
+        try:
+            _opened(row)
+        except (Damaged, UnusableKey):
+            damaged.append(row)
+    return damaged
+
+
 @dataclass(frozen=True)
 class _Read:
     """What the table said at `at` (monotonic seconds)."""
