@@ -21,6 +21,7 @@ from .walk import Walk
 from .wire import Wire, members
 
 CLIENT_NAME = "Demo walk-through"
+RENEWED_WITH_SECONDS_LEFT = 30  # `upstream.refresh`: half of the demo provider's 60
 
 
 class Stuck(Exception):
@@ -148,7 +149,14 @@ def again(walk: Walk, doing: Doing) -> None:
     body = _exchanged(walk, doing)
     walk.upstream_token = body["access_token"]
     if walk.upstream_token == before:
-        raise Stuck(_("This is still the old token: Authserver cannot know that it was ended early. Wait a minute."))
+        seconds = max(1, int(body.get("expires_in", 0)) - RENEWED_WITH_SECONDS_LEFT)
+        raise Stuck(
+            _(
+                "This is still the same token. Authserver counts on the 60 seconds it was promised and renews at half of "
+                "them, in %(seconds)s seconds. Try again then."
+            )
+            % {"seconds": seconds}
+        )
     person = expect(_call_api(walk, doing), 200)
     doing.found(_("Upstream token before"), _fingerprinted(before))
     doing.found(_("Upstream token now"), _fingerprinted(walk.upstream_token))

@@ -101,8 +101,8 @@ CHAPTERS: dict[str, Chapter] = {
     "again": Chapter(
         _("Exchange again"),
         _(
-            "The MCP server does not care about expiry: it asks for the token whenever it needs one. Authserver refreshes "
-            "at the provider first, keeps what it gets, and hands out a fresh token. Your session is the same."
+            "The MCP server does not care about expiry: it asks for the token whenever it needs one. Authserver renews it at "
+            "the provider in time, keeps what it gets, and hands out the fresh one. Your session is the same."
         ),
         _("Exchange again"),
         "RFC 8693, RFC 6749",
