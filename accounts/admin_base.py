@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from uuid import UUID
 
 from django.contrib import admin
+from django.contrib.admin import SimpleListFilter
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet, UUIDField
 from django.http import HttpRequest
@@ -62,8 +63,12 @@ class ConsoleAdmin(AnyModelAdmin):
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         """Only what the list's own filters ask; anything else is a 400."""
-        named = [name for name in self.list_filter if isinstance(name, str)]
-        asked = {name + ending for name in named for ending in _LOOKUPS}
+        asked: set[str] = set()
+        for item in self.list_filter:
+            if isinstance(item, str):
+                asked.update(item + ending for ending in _LOOKUPS)
+            elif isinstance(item, type) and issubclass(item, SimpleListFilter):
+                asked.add(item.parameter_name)
         return lookup in asked and "\x00" not in str(value)
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:

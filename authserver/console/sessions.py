@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -101,11 +102,11 @@ class TokenSessionAdmin(ReadOnlyAdmin):
 
     def revoke_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The detail page's button: GET asks, POST revokes."""
-        session = self.get_object(request, object_id)
+        if not self.has_revoke_permission(request):  # before looking, so that nobody learns which sessions there are
+            raise PermissionDenied
+        session = self.get_object(request, unquote(object_id))
         if session is None:
             raise Http404
-        if not self.has_revoke_permission(request):
-            raise PermissionDenied
         answer = self._confirm_or_revoke(request, [session], confirmed=request.method == "POST")
         return answer or HttpResponseRedirect(reverse("admin:accounts_tokensession_changelist"))
 

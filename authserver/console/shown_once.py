@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -74,11 +75,11 @@ class ShownOnceMixin(Base):
 
     def new_secret_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """GET asks, POST replaces the secret; the old one stops working at once."""
-        obj = self.get_object(request, object_id)
+        if not self.has_change_permission(request):  # before looking, so that nobody learns which rows there are
+            raise PermissionDenied
+        obj = self.get_object(request, unquote(object_id))
         if obj is None or not self.has_secret(obj):
             raise Http404
-        if not self.has_change_permission(request, obj):
-            raise PermissionDenied
         if request.method == "POST":
             with transaction.atomic():
                 self._give_secret(request, obj)
