@@ -58,7 +58,7 @@ class OidcBackend(ProviderBackend, OpenIdConnectAuth[Any]):
         algorithm, key_id = header.get("alg"), header.get("kid")
         if not isinstance(algorithm, str) or algorithm not in discovery.algorithms(self.provider, algorithm):
             raise SignInRefused("id_token_algorithm", provider=self.name)
-        if "crit" in header or not (key_id is None or isinstance(key_id, str)):
+        if not (key_id is None or isinstance(key_id, str)):
             raise SignInRefused("id_token_header", provider=self.name)
         message, _, signature = id_token.rpartition(".")
         for candidate in self.signing_keys(algorithm, key_id):

@@ -124,3 +124,22 @@ def test_a_nested_answer_is_refreshed(clock: Clock) -> None:
         fresh = held.fresh(clock)
         assert fresh.access_token in fake.access_tokens
         assert (fresh.token_type, fresh.scopes) == ("user", SCOPES)
+
+
+@pytest.mark.parametrize(("sub", "lives"), [("pairwise-for-this-app", True), ("somebody-else", False)])
+def test_without_the_object_id_a_refresh_is_held_to_the_subject_before(clock: Clock, sub: str, lives: bool) -> None:
+    """Entra leaves `oid` out where the scopes hold no `profile`."""
+    with FakeEntra() as fake:
+        held = Held(fake, Provider.Type.ENTRA, subject=fake.person["oid"])
+
+        def terse(given: dict[str, Any]) -> None:
+            del given["oid"]
+            given["sub"] = sub
+
+        fake.forge = terse
+        clock.to(hours=1)
+        if lives:
+            assert held.fresh(clock).access_token != held.tokens.access_token
+        else:
+            with pytest.raises(NeedsReauthorization, match="id_token_subject_changed"):
+                held.fresh(clock)

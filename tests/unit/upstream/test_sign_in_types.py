@@ -138,11 +138,20 @@ def test_entras_shared_tenant_identifies_by_tenant_and_object(person: Person) ->
 OTHER_TENANT = "66666666-2222-4333-8444-555555555555"
 
 
-@pytest.mark.parametrize("tid", [None, "", "{tenantid}", "../evil", OTHER_TENANT, TENANT.upper() + "x", 7])
-def test_entras_issuer_template_is_filled_with_the_tokens_own_tenant_only(person: Person, tid: object) -> None:
+def test_entras_issuer_must_be_the_tokens_own_tenants(person: Person) -> None:
     with FakeEntra("common") as fake:
-        fake.forge = lambda claims: claims.update(tid=tid)
+        fake.forge = lambda claims: claims.update(tid=OTHER_TENANT)
         assert person.sign_in(provider_at(fake, Provider.Type.ENTRA)).outcome == Visit.Outcome.FAILED
+    assert AuditEvent.objects.get().reason == "invalid_claim"
+
+
+@pytest.mark.parametrize("tid", [None, "", "{tenantid}", "../evil", "common", "A" * 36, TENANT + "x", 7])
+def test_entras_issuer_template_is_filled_with_a_tenant_id_only(person: Person, tid: object) -> None:
+    """Also where the issuer says the same."""
+    with FakeEntra("common") as fake:
+        fake.forge = lambda claims: claims.update(tid=tid, iss=f"{fake.url}/{tid}/v2.0")
+        assert person.sign_in(provider_at(fake, Provider.Type.ENTRA)).outcome == Visit.Outcome.FAILED
+    assert AuditEvent.objects.get().reason == "id_token_tenant"
 
 
 def test_entras_key_of_one_tenant_does_not_sign_for_another(person: Person) -> None:
