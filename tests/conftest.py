@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 environment.prepare()
 django.setup()  # here, so that a conftest.py further down may import models
 
+from authserver import keys  # noqa: E402 - it needs the settings
+
 NEEDS_POSTGRES = {"postgres_url", "two_servers"}
 NEEDS_BROWSER = {"browser", "page"}
 CHROMIUM_ARGUMENTS = [
@@ -67,6 +69,12 @@ def django_db_modify_db_settings(request: pytest.FixtureRequest, tmp_path_factor
         request.getfixturevalue("django_db_modify_db_settings_parallel_suffix")
     else:
         connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "tests.sqlite3")
+
+
+@pytest.fixture(autouse=True)
+def _no_key_of_another_test() -> None:
+    """The signer remembers its keys for seconds, and the database forgets them with the test."""
+    keys.signer.cache_clear()
 
 
 @pytest.fixture(scope="session")
