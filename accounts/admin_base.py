@@ -68,7 +68,7 @@ class ConsoleAdmin(AnyModelAdmin):
             if isinstance(item, str):
                 asked.update(item + ending for ending in _LOOKUPS)
             elif isinstance(item, type) and issubclass(item, SimpleListFilter):
-                asked.add(item.parameter_name)
+                asked.add(str(item.parameter_name))
         return lookup in asked and "\x00" not in str(value)
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from django.conf import settings
 from django.contrib import admin
@@ -35,7 +35,7 @@ def site_urls(everything: Everything) -> list[str]:
     return [*names, *(f"{ROOT}{app}/" for app in sorted(apps))]
 
 
-def _routes(patterns: list[URLPattern | URLResolver]) -> Iterator[str]:
+def _routes(patterns: Sequence[URLPattern | URLResolver]) -> Iterator[str]:
     for pattern in patterns:
         route = str(pattern.pattern)
         if isinstance(pattern, URLResolver):

@@ -120,12 +120,12 @@ def test_the_session_cookie_stays_out_of_reach() -> None:
 
 def turned_away(answer: Any) -> bool:
     """Refused; or sent on, unread, from an address of old Django's to today's, which refuses."""
-    return answer.status_code == 403 or answer.get("Location", "").endswith("/change/")
+    return bool(answer.status_code == 403 or answer.get("Location", "").endswith("/change/"))
 
 
 def snapshot() -> list[object]:
     """What none of those requests may have changed."""
     return [
-        list(model.objects.order_by("pk").values())  # type: ignore[attr-defined]
+        list(model.objects.order_by("pk").values())
         for model in (TokenSession, Client, Provider, ResourceServer)
     ]
