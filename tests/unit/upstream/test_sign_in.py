@@ -68,16 +68,11 @@ def test_a_hint_cannot_add_parameters(oidc: FakeOidc, person: Person) -> None:
 
 
 def test_the_operators_parameters_cannot_touch_the_protocols_own(oidc: FakeOidc, person: Person) -> None:
-    params = {
-        "audience": "https://api.example.com",
-        "state": "fixed",
-        "nonce": "fixed",
-        "redirect_uri": "https://e.example",
-    }
-    provider = provider_at(oidc, Provider.Type.OIDC, authorization_params=params)
-    sent = query_of(person.begin(provider))
+    reserved = ("state", "nonce", "redirect_uri", "client_id", "scope", "response_mode", "request", "request_uri")
+    params = {"audience": "https://api.example.com", **dict.fromkeys(reserved, "fixed")}
+    sent = query_of(person.begin(provider_at(oidc, Provider.Type.OIDC, authorization_params=params)))
     assert sent["audience"] == "https://api.example.com"
-    assert "fixed" not in (sent["state"], sent["nonce"])
+    assert "fixed" not in sent.values()
     assert sent["redirect_uri"] == "http://localhost:8000/oauth/callback/fake"
 
 
