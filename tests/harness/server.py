@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.harness import processes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-START_SECONDS = 60
+START_SECONDS = 120
 
 
 @dataclass
