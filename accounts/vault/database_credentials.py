@@ -20,7 +20,7 @@ from accounts.models import Credential
 from accounts.vault import tokenset
 from accounts.vault.base import CredentialState, Damaged, Entry, NotConnected, TokenSet
 from accounts.vault.bounds import check_identity, check_tokens, is_provider, scope_text
-from accounts.vault.database_reads import live_session
+from accounts.vault.database_sql import live_session
 from accounts.vault.sealing import Sealing
 
 log = structlog.get_logger(__name__)

@@ -14,13 +14,12 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
-from django.db.models.functions import Least
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import Credential, Link, TokenSession
 from accounts.vault.base import ORPHAN_AGE, Approved, NewSession, NotConnected, Session
 from accounts.vault.bounds import check_approved, is_tsid, printable, scope_text
-from accounts.vault.database_reads import live_session
+from accounts.vault.database_sql import live_session, touch
 
 _TSID_BYTES = 24
 _SWEEP_BATCH = 200
@@ -64,13 +63,7 @@ class DatabaseSessions:
         return live_session(tsid, now=now)[0]
 
     def touch(self, tsid: str, *, idle_expires_at: datetime, now: datetime) -> bool:
-        if not is_tsid(tsid):
-            return False
-        return bool(
-            TokenSession.objects.filter(_live(now), tsid=tsid).update(
-                last_used_at=now, idle_expires_at=Least(idle_expires_at, F("expires_at"))
-            )
-        )
+        return touch(tsid, idle_expires_at=idle_expires_at, now=now)
 
     def close(self, tsid: str, *, reason: str, now: datetime) -> bool:
         """Four statements. The session is marked first: whatever a crash leaves behind is unusable."""

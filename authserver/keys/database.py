@@ -1,7 +1,8 @@
 """Signing keys in the database, the private half sealed: the default, and what several processes share.
 
-The first key is made on first use. Which process made it is decided by the constraint that one key is active; the
-losers read the winner's. A key is parsed once a process, and the rows are read again every few seconds, so that a
+The first key is made on first use; `manage.py bootstrap` pings before anything is served, so that no request's
+transaction can take it back. Which process made it is decided by the constraint that one key is active; the losers read
+the winner's. A key is parsed once a process, and the rows are read again every few seconds, so that a
 rotation reaches every process; in between, signing, verifying and the JWKS cost no statement.
 """
 

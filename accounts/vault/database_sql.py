@@ -1,7 +1,7 @@
-"""The vault's hot read in SQL of its own: a session with all that hangs on it, in one statement.
+"""The vault's hot statements in SQL of their own: a session with all that hangs on it, and the note of its use.
 
-Every refresh and every exchange runs it; built by the ORM it costs more than the database takes to answer. The
-contract suite holds it to the same answers as the other backend's. Runs unchanged on SQLite and PostgreSQL.
+Every refresh and every exchange runs them; building one with the ORM takes several times what running it does. The
+contract suite holds them to the same answers as the other backend's. They run unchanged on SQLite and PostgreSQL.
 """
 
 from __future__ import annotations
@@ -29,6 +29,12 @@ _LIVE_SESSION_WITH_LINKS = """
     LEFT JOIN accounts_credential c ON c.id = l.credential_id
     WHERE s.tsid = %s AND s.closed_at IS NULL AND s.idle_expires_at > %s AND s.expires_at > %s
     ORDER BY l.provider
+"""
+
+_TOUCH = """
+    UPDATE accounts_tokensession
+    SET last_used_at = %s, idle_expires_at = CASE WHEN expires_at < %s THEN expires_at ELSE %s END
+    WHERE tsid = %s AND closed_at IS NULL AND idle_expires_at > %s AND expires_at > %s
 """
 
 
@@ -64,6 +70,16 @@ def live_session(tsid: str, *, now: datetime, provider: str = "") -> tuple[Sessi
         dead_providers=tuple(row[7] for row in rows if row[9] == Credential.State.DEAD),
     )
     return session, next((_linked(row) for row in rows if row[19] is not None), None)
+
+
+def touch(tsid: str, *, idle_expires_at: datetime, now: datetime) -> bool:
+    """Move the idle end of a live session, never past its absolute end. False where there is none."""
+    if not is_tsid(tsid):
+        return False
+    moment, until = (connection.ops.adapt_datetimefield_value(time) for time in (now, idle_expires_at))
+    with connection.cursor() as cursor:
+        cursor.execute(_TOUCH, [moment, until, until, tsid, moment, moment])
+        return bool(cursor.rowcount)
 
 
 def _linked(row: tuple[Any, ...]) -> Linked:
