@@ -232,8 +232,10 @@ def test_a_person_whose_upstream_grant_is_gone_is_told_where_to_connect_and_goes
     deployment: Deployment, provider_restored: None
 ) -> None:
     agent = Agent(deployment, Person("Ada"))
+    expired: dict[str, object] = {"answer": {"expires_in": 0}}
 
     async def session() -> tuple[str, str, Any]:
+        deployment.turn(token=expired, refresh=expired)
         async with agent.connected() as client:
             await whoami(client)
             deployment.turn(refresh={"error": {"error": "invalid_grant"}, "times": 1})
