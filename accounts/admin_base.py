@@ -59,6 +59,7 @@ class ConsoleAdmin(AnyModelAdmin):
     paginator = BoundedPaginator
     list_per_page = 50
     list_max_show_all = 0
+    sortable_by = ()  # each list has the one order that an index gives; any other would sort the whole table
     searched: tuple[str, ...] = ()
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:

@@ -1,0 +1,60 @@
+"""The operators' console in a real browser: it works under the strict policy, and Revoke ends what a client holds."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.inspection import watch
+from tests.harness.oauth import OAuthClient
+from tests.harness.person import Person
+from tests.harness.server import Server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+
+@pytest.fixture
+def console(page: Page, demo_server: Server) -> Page:
+    """The console's first page, signed in as the administrator that the first start made and printed."""
+    password = re.search(r"password  (\S+)", demo_server.log)
+    assert password, demo_server.log
+    page.goto(f"{demo_server.issuer}/admin/")
+    page.get_by_label("Username:").fill("admin")
+    page.get_by_label("Password:").fill(password[1])
+    page.get_by_role("button", name="Log in").click()
+    return page
+
+
+def test_no_page_of_the_console_breaks_the_content_security_policy(console: Page, demo_server: Server) -> None:
+    complaints = watch(console)
+    links = console.locator("#content-main a[href]")
+    addresses = {str(link.get_attribute("href")) for link in links.all()}
+    assert len(addresses) > 20
+    for address in sorted(addresses):
+        console.goto(f"{demo_server.issuer}{address}")
+        assert console.locator("#content").count() == 1, address
+    assert complaints == []
+
+
+def test_a_form_that_needs_a_script_has_it(console: Page, demo_server: Server) -> None:
+    console.goto(f"{demo_server.issuer}/admin/authserver/resourceserver/add/")
+    console.locator("#id_resources_from option").first.wait_for(state="attached")
+    console.get_by_text("Choose all").click()
+    assert console.locator("#id_resources_to option").count() == 2
+
+
+def test_an_operator_revokes_a_session_and_its_client_is_out(console: Page, demo_server: Server) -> None:
+    client = OAuthClient.registered(demo_server.issuer)
+    flow = client.begin(resource=f"{demo_server.issuer}/demo/mcp")
+    tokens = client.finish(flow, Person().authorize(flow.url))
+    console.goto(f"{demo_server.issuer}/admin/accounts/tokensession/?q={client.client_id}")
+    console.locator("#result_list tbody th a").click()
+    console.get_by_role("link", name="Revoke").click()
+    console.get_by_label("Reason:").fill("laptop stolen")
+    console.get_by_role("button", name="Revoke").click()
+    assert console.get_by_text("Revoked 1 token session.").is_visible()
+    refused = client.token({"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]})
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
