@@ -27,10 +27,10 @@ def seal_under(secret: str, plaintext: bytes, context: str) -> str:
 
 def open_under(secret: str, sealed: str, context: str) -> bytes:
     """The plaintext. Raises `Damaged` for another secret, another context, or anything altered."""
-    raw = base64.b64decode(sealed)
     try:
+        raw = base64.b64decode(sealed, validate=True)
         return _cipher(secret).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], context.encode())
-    except InvalidTag:
+    except (InvalidTag, ValueError):  # ValueError: not base64, or too short to hold a nonce
         raise Damaged("the kept answer does not open") from None
 
 
