@@ -26,15 +26,29 @@ class Variable:
 
 
 VARIABLES = (
-    Variable("AUTHSERVER_ISSUER", "Our public address, `https` (plain `http` only on loopback), no trailing slash; a path is allowed."),
+    Variable(
+        "AUTHSERVER_ISSUER",
+        "Our public address, `https` (plain `http` only on loopback), no trailing slash; a path is allowed.",
+    ),
     Variable("AUTHSERVER_SECRET_KEY", "At least 50 random characters; signs cookies and refresh tokens.", secret=True),
-    Variable("AUTHSERVER_VAULT_KEYS", "`id:base64-of-32-bytes`, comma-separated; the first seals, all open.", secret=True),
+    Variable(
+        "AUTHSERVER_VAULT_KEYS", "`id:base64-of-32-bytes`, comma-separated; the first seals, all open.", secret=True
+    ),
     Variable("AUTHSERVER_DATABASE_URL", "`postgres://…` or `sqlite:///…`; default: SQLite in the data directory."),
-    Variable("AUTHSERVER_CACHE_URL", "`redis://…` (Valkey or Redis); default: in the process, and then one worker only."),
-    Variable("AUTHSERVER_KEY_SOURCE", "Where signing keys live: `database`, `pem`, `ephemeral`, or a dotted path.", "database"),
+    Variable(
+        "AUTHSERVER_CACHE_URL", "`redis://…` (Valkey or Redis); default: in the process, and then one worker only."
+    ),
+    Variable(
+        "AUTHSERVER_KEY_SOURCE",
+        "Where signing keys live: `database`, `pem`, `ephemeral`, or a dotted path.",
+        "database",
+    ),
     Variable("AUTHSERVER_SIGNING_KEY_FILE", "PEM file of the signing key, for the key source `pem`."),
     Variable("AUTHSERVER_TRUSTED_PROXIES", "How many proxies stand in front of us and set `X-Forwarded-For`.", "0"),
-    Variable("AUTHSERVER_RATE_LIMITS", "What differs from the default limits, as `register=30/minute,token=`; nothing after `=`: no limit."),
+    Variable(
+        "AUTHSERVER_RATE_LIMITS",
+        "What differs from the default limits, as `register=30/minute,token=`; nothing after `=`: no limit.",
+    ),
     Variable("AUTHSERVER_ALLOWED_HOSTS", "Host names we answer to, comma-separated; default: the issuer's host."),
     Variable("AUTHSERVER_ADMIN_PATH", "Path of the operators' console, with a trailing slash.", "admin/"),
     Variable("AUTHSERVER_CONFIG", "A configuration file (YAML) applied at the start."),
@@ -67,7 +81,7 @@ class Environment:
             except (OSError, UnicodeDecodeError) as error:
                 self.missing.append(f"{name}_FILE: {path} cannot be read ({type(error).__name__})")
                 return variable.default
-        return value if value else variable.default
+        return value or variable.default
 
     def require(self, name: str, otherwise: str = "") -> str:
         """The value of `NAME`; noted as missing where there is none."""
@@ -99,3 +113,13 @@ def secret_reference(name: str) -> str | None:
     if value is None and (path := os.environ.get(f"{name}_FILE")):
         value = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
     return value
+
+
+def table() -> str:
+    """The list as a Markdown table: the README holds exactly this (`python -m authserver.env` prints it)."""
+    rows = [f"| `{v.name}` | {v.meaning} | {f'`{v.default}`' if v.default else ''} |" for v in VARIABLES]
+    return "\n".join(["| variable | meaning | default |", "| --- | --- | --- |", *rows])
+
+
+if __name__ == "__main__":
+    print(table())  # noqa: T201 - that is what it is for
