@@ -7,9 +7,10 @@ first hasher of `PASSWORD_HASHERS`, never this one.
 from __future__ import annotations
 
 import hashlib
+import secrets
 from typing import Any
 
-from django.contrib.auth.hashers import BasePasswordHasher
+from django.contrib.auth.hashers import BasePasswordHasher, make_password
 from django.utils.crypto import constant_time_compare
 
 
@@ -38,3 +39,13 @@ class RandomSecretHasher(BasePasswordHasher):
 
     def harden_runtime(self, password: str, encoded: str) -> None:
         """Nothing to harden: the work factor is one."""
+
+
+def new_secret() -> str:
+    """384 random bits, URL-safe: what we give where an operator asks us for a secret."""
+    return secrets.token_urlsafe(48)
+
+
+def hash_secret(secret: str) -> str:
+    """What is stored of a generated secret."""
+    return make_password(secret, hasher=RandomSecretHasher.algorithm)

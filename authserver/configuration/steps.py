@@ -10,21 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.hashers import check_password
 from django.db.models import Model
-from django.utils.crypto import get_random_string
 
 from accounts.vault.base import Damaged
 from authserver.configuration.entries import Client, Configuration, Resource, ResourceServer, Secret, Upstream
 from authserver.configuration.problems import Problems
+from authserver.hashers import hash_secret, new_secret
 from authserver.models import Client as ClientRow
 from authserver.models import Policy, ResourceUpstream
 from authserver.models import Resource as ResourceRow
 from authserver.models import ResourceServer as ResourceServerRow
 from upstream import identities, providers
 from upstream.models import Provider
-
-HASHER = "random_secret_sha256"
 
 # Where a table says it differently from the file.
 _FILE_NAMES = {"access_token_lifetime_seconds": "access_token_lifetime", "allowed_scopes": "scopes"}
@@ -240,7 +238,7 @@ def policy(configuration: Configuration, report: Report) -> None:
 
 def hashed(secret: Secret | None) -> str:
     """What is stored. For a public client a secret that nobody knows: an empty one would authenticate."""
-    return make_password(secret.value if secret else get_random_string(64), hasher=HASHER)
+    return hash_secret(secret.value if secret else new_secret())
 
 
 def _is_stored(secret: Secret | None, stored: str) -> bool:

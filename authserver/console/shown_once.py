@@ -8,33 +8,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin.utils import unquote
-from django.contrib.auth.hashers import make_password
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
-from django.utils.crypto import get_random_string
 from django.utils.translation import gettext as _
 
 from accounts.admin_base import ConsoleAdmin
-
-SECRET_LENGTH = 64
-HASHER = "random_secret_sha256"
+from authserver.hashers import hash_secret, new_secret
 
 if TYPE_CHECKING:
     Base = ConsoleAdmin
 else:
     Base = object
-
-
-def new_secret() -> str:
-    """64 letters and digits: about 380 bits."""
-    return get_random_string(SECRET_LENGTH)
-
-
-def hashed(secret: str) -> str:
-    return make_password(secret, hasher=HASHER)
 
 
 class ShownOnceMixin(Base):
@@ -94,7 +81,7 @@ class ShownOnceMixin(Base):
     def _give_secret(self, request: HttpRequest, obj: Any) -> None:
         """A public client's is known to nobody: an empty one would authenticate."""
         secret = new_secret()
-        obj.client_secret = hashed(secret)
+        obj.client_secret = hash_secret(secret)
         if self.has_secret(obj):
             request.shown_once = secret  # type: ignore[attr-defined]  # from here to the answer, and no further
 

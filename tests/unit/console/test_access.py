@@ -125,7 +125,4 @@ def turned_away(answer: Any) -> bool:
 
 def snapshot() -> list[object]:
     """What none of those requests may have changed."""
-    return [
-        list(model.objects.order_by("pk").values())
-        for model in (TokenSession, Client, Provider, ResourceServer)
-    ]
+    return [list(model.objects.order_by("pk").values()) for model in (TokenSession, Client, Provider, ResourceServer)]
