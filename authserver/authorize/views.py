@@ -76,8 +76,12 @@ def start(request: HttpRequest, raw: dict[str, str]) -> HttpResponse:
     if Connections(person).missing(asked) and silent:
         return tell(request, asked, "interaction_required", "An upstream has to be connected.")
     browser = browser_hash(request)
-    if browser is None:
-        return consent.show(request, asked)
+    if browser is None:  # a session without the cookie that binds what follows
+        return (
+            tell(request, asked, "interaction_required", "The browser has to be known first.")
+            if silent
+            else consent.show(request, asked)
+        )
     approval = ticket.Ticket(uuid.uuid4(), asked.raw, browser, str(person.pk))
     pending = journey.begin(asked, approval, now=now)
     return pages.gone(request) if pending is None else journey.advance(request, asked, pending, now=now)
