@@ -6,10 +6,8 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.hashers import make_password
-from oauth2_provider.settings import oauth2_settings
-
 from authserver.client_metadata import ClientMetadata
+from authserver.hashers import hash_secret
 from authserver.models import Client, Consent, PendingAuthorization
 
 SECRET_BYTES = 32
@@ -29,7 +27,7 @@ def create(
     """
     client = Client(
         client_id=client_id,
-        client_secret=_hashed(secret or new_secret()),
+        client_secret=hash_secret(secret or new_secret()),
         registration_source=source,
         **metadata.fields(),
         **columns,
@@ -49,7 +47,7 @@ def replace(
     """
     fields = {**metadata.fields(), **columns, "updated": now}
     if secret is not None:
-        fields["client_secret"] = _hashed(secret)
+        fields["client_secret"] = hash_secret(secret)
     looks_different: bool = client.name != metadata.name or client.redirect_uris != fields["redirect_uris"]
     if looks_different:
         fields["verified"] = False
@@ -66,7 +64,3 @@ def replace(
 def disable(client: Client, now: datetime) -> None:
     """Nobody can use the client from now on, until an operator enables it."""
     Client.objects.filter(pk=client.pk, disabled_at=None).update(disabled_at=now)
-
-
-def _hashed(secret: str) -> str:
-    return make_password(secret, hasher=oauth2_settings.CLIENT_SECRET_HASHER)
