@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.browser import ensure_browser, remember
 from accounts.vault import vault
-from accounts.vault.base import Session, SessionGone
+from accounts.vault.base import Session, SessionGone, VaultError
 from authserver.connections import Ticket, read_ticket
 from authserver.models import Client, Resource, ResourceUpstream
 from authserver.people import signed_in
@@ -104,7 +104,8 @@ def connect(request: HttpRequest, ticket: str) -> HttpResponse:
 def done(request: HttpRequest, ticket: str) -> HttpResponse:
     """Back from the provider: say how it went. The vault was renewed by the sign-in itself."""
     read = read_ticket(ticket)
-    asked = look_up(read, now=timezone.now()) if read else None
+    now = timezone.now()
+    asked = look_up(read, now=now) if read else None
     if asked is None:
         return too_late(request)
     state_hash = request.GET.get("visit", "")[:64]
@@ -114,6 +115,8 @@ def done(request: HttpRequest, ticket: str) -> HttpResponse:
         return failed(request, ticket)
     if person is None or person.pk != asked.session.user_id:
         return somebody_else(request, asked)
+    if not covered(asked, now=now):
+        return not_covered(request, asked)
     return page(
         request,
         status=200,
@@ -121,6 +124,26 @@ def done(request: HttpRequest, ticket: str) -> HttpResponse:
         explanation=_("%(resource)s can use it again. You can close this page and go back to the app.")
         % {"resource": asked.resource.name},
     )
+
+
+def covered(asked: Asked, *, now: datetime) -> bool:
+    """Whether the session may use what was renewed: linked to it, and approved for the scopes that were missing."""
+    try:
+        entry = vault().credentials.tokens(asked.ticket.tsid, asked.ticket.provider, now=now)
+    except VaultError:
+        return False
+    return entry.credential.live and set(asked.ticket.scopes) <= set(entry.approved_scopes) & set(entry.tokens.scopes)
+
+
+def not_covered(request: HttpRequest, asked: Asked) -> HttpResponse:
+    return page(
+        request,
+        status=200,
+        heading=_("%(provider)s is connected, but not to this sign-in") % {"provider": asked.entry.provider.title},
+        explanation=_("The app was approved for less than it needs now, and that approval does not grow by itself."),
+        steps=(_("In the app, disconnect %(resource)s and connect it again: you are then asked for all of it.")
+               % {"resource": asked.resource.name},),
+    )  # fmt: skip
 
 
 def too_late(request: HttpRequest) -> HttpResponse:

@@ -121,7 +121,7 @@ def explain(answer: httpx2.Response) -> str:
         body.get("error"),
         body.get("error_description"),
     )
-    if answer.status_code == 400 and body.get("error") == "invalid_grant":
+    if answer.status_code == 400 and body.get("error") == "invalid_request":  # the JWT we were shown is over
         return "Your sign-in has ended. Disconnect this server in your MCP client and connect it again."
     return "This server could not get your token. Its operator finds the reason in its log."
 

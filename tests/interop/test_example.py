@@ -157,7 +157,7 @@ def test_a_provider_that_does_not_answer_is_tried_again_later(mcp_server: Exampl
 
 
 def test_a_session_that_has_ended_is_said_to_have_ended(mcp_server: Example, issuer: PretendIssuer) -> None:
-    issuer.answers(400, {"error": "invalid_grant", "error_description": "the session is over"})
+    issuer.answers(400, {"error": "invalid_request", "error_description": "not a live access token"})
     assert "Your sign-in has ended" in whoami(mcp_server, issuer.token(mcp_server.url))[2]
 
 
