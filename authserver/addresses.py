@@ -7,23 +7,23 @@ from ipaddress import IPv6Address, ip_address, ip_network
 
 from django.http import HttpRequest
 
-from authserver.conf import conf
+from authserver.conf import load
 
 # Some proxies write the port behind the address: `192.0.2.1:1234` and `[2001:db8::1]:1234`.
 _WITH_PORT = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]{2,45})\](?::[0-9]{1,5})?|(?P<v4>[0-9.]{7,15}):[0-9]{1,5}")
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """The address of whoever spoke to the outermost of our `conf.trusted_proxies`, or None where it is no address.
+    """The address of whoever spoke to the outermost of our `Conf.trusted_proxies`, or None where it is no address.
 
     Each proxy appends the address it was reached from, so the last `trusted_proxies` entries of `X-Forwarded-For` are
     ours and everything before them is the caller's own invention. Without proxies the header is ignored.
     """
     peer = request.META.get("REMOTE_ADDR", "")
-    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "") if conf.trusted_proxies else ""
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "") if load().trusted_proxies else ""
     if not forwarded:
         return _normal(peer)
-    entries = forwarded.split(",")[-conf.trusted_proxies :]
+    entries = forwarded.split(",")[-load().trusted_proxies :]
     return _normal(entries[0].strip())
 
 

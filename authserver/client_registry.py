@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime
 from typing import Any
 
 from authserver.client_metadata import ClientMetadata
-from authserver.hashers import hash_secret
+from authserver.hashers import hash_secret, new_secret
 from authserver.models import Client, Consent, PendingAuthorization
-
-SECRET_BYTES = 32
-
-
-def new_secret() -> str:
-    """256 random bits; stored hashed, with one round (`authserver.hashers`)."""
-    return secrets.token_urlsafe(SECRET_BYTES)
 
 
 def create(

@@ -1,4 +1,4 @@
-"""The frozen, typed view of our settings: `from authserver.conf import conf`.
+"""The frozen, typed view of our settings: `authserver.conf.load()`.
 
 `settings.AUTHSERVER` is a dict whose keys are exactly the fields of `Conf`; a misspelt key cannot start.
 """
@@ -48,10 +48,3 @@ def load() -> Conf:
     if unknown:
         raise ImproperlyConfigured(f"AUTHSERVER has unknown keys: {', '.join(sorted(unknown))}")
     return Conf(**given)
-
-
-def __getattr__(name: str) -> Conf:
-    """`conf` is read on first use, after Django's settings are there."""
-    if name == "conf":
-        return load()
-    raise AttributeError(name)

@@ -13,7 +13,7 @@ from ipaddress import IPv6Address
 from typing import Literal
 from urllib.parse import unquote
 
-from authserver.conf import conf
+from authserver.conf import load
 
 MAX_LENGTH = 2048
 
@@ -58,7 +58,7 @@ def check_registrable(uri: str) -> None:
     """Raise `ValueError`, with a reason fit for the client's developer, unless `uri` may be registered.
 
     Allowed are `https` with a host, `http` on 127.0.0.1, [::1] and localhost, and private-use schemes that have a dot
-    (RFC 8252 section 7.1) or stand in `conf.private_use_schemes`.
+    (RFC 8252 section 7.1) or stand in `Conf.private_use_schemes`.
     """
     if not uri:
         raise ValueError("it is empty")
@@ -123,7 +123,7 @@ def _is_host(host: str) -> bool:
 
 
 def _check_private(scheme: str, authority: str | None, path: str) -> None:
-    known = scheme in conf.private_use_schemes or _DOTTED_SCHEME.fullmatch(scheme) is not None
+    known = scheme in load().private_use_schemes or _DOTTED_SCHEME.fullmatch(scheme) is not None
     if scheme in _NEVER or not known:
         raise ValueError(
             f"the scheme {scheme!r} is not allowed: use https, loopback http, or a private-use scheme with a dot"

@@ -73,7 +73,7 @@ def start(request: HttpRequest, raw: dict[str, str]) -> HttpResponse:
             if silent
             else consent.show(request, asked)
         )
-    if Connections(person).missing(asked) and silent:
+    if silent and Connections(person).missing(asked):
         return tell(request, asked, "interaction_required", "An upstream has to be connected.")
     browser = browser_hash(request)
     if browser is None:  # a session without the cookie that binds what follows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from authserver.conf import conf
+from authserver.conf import load
 from authserver.models import Client
 
 
@@ -17,7 +17,7 @@ def describe(client: Client, *, registration_token: str, secret: str | None = No
         "grant_types": client.grant_types,
         "response_types": ["code"],
         "token_endpoint_auth_method": client.token_endpoint_auth_method,
-        "registration_client_uri": conf.url(f"/oauth/register/{client.client_id}"),
+        "registration_client_uri": load().url(f"/oauth/register/{client.client_id}"),
         "registration_access_token": registration_token,
     }
     if not client.is_public:

@@ -19,6 +19,7 @@ from authserver.client_authentication import secret_matches
 from authserver.client_metadata import PUBLIC
 from authserver.cors import cross_origin
 from authserver.errors import OAuthError, json_response, render
+from authserver.hashers import new_secret
 from authserver.models import Client
 from authserver.registration import modes, ownership, requests
 from authserver.registration.answers import describe
@@ -59,7 +60,7 @@ def register(request: HttpRequest) -> HttpResponse:
     metadata = requests.metadata(requests.document(request))
     now = timezone.now()
     token = ownership.new_token()
-    secret = None if metadata.token_endpoint_auth_method == PUBLIC else client_registry.new_secret()
+    secret = None if metadata.token_endpoint_auth_method == PUBLIC else new_secret()
     with transaction.atomic():
         client = client_registry.create(
             f"dcr-{secrets.token_hex(16)}",
@@ -94,9 +95,7 @@ def _replace(request: HttpRequest, client: Client, token: str) -> HttpResponse:
         raise OAuthError("invalid_client_metadata", "client_id: the one that was registered is needed.")
     _check_secret(client, sent)
     metadata = requests.metadata(sent)
-    secret = (
-        client_registry.new_secret() if client.is_public and metadata.token_endpoint_auth_method != PUBLIC else None
-    )
+    secret = new_secret() if client.is_public and metadata.token_endpoint_auth_method != PUBLIC else None
     with transaction.atomic():
         if client_registry.replace(client, metadata, secret=secret, now=timezone.now()):
             modes.hold(client, timezone.now())
