@@ -43,7 +43,6 @@ class Client(AbstractApplication):
     registration_address = models.GenericIPAddressField(null=True, blank=True)
     disabled_at = models.DateTimeField(null=True, blank=True)
     verified = models.BooleanField(_("identity confirmed by an operator"), default=False)
-    last_used_at = models.DateTimeField(null=True, blank=True)
     cimd_fetched_at = models.DateTimeField(null=True, blank=True)
 
     objects = ApplicationManager()

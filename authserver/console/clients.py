@@ -73,7 +73,7 @@ class ClientAdmin(ShownOnceMixin, ConsoleAdmin):
         if obj is None:
             return (*ITS_OWN, "allowed_scopes")
         seen = ("grant_types", "registered_scope", "metadata", "registration_source", "registration_address")
-        dates = ("created", "updated", "last_used_at", "disabled_at", "cimd_fetched_at", "cimd_expires_at")
+        dates = ("created", "updated", "disabled_at", "cimd_fetched_at", "cimd_expires_at")
         return ("client_id", *ITS_OWN, "allowed_scopes", "verified", *seen, *dates)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Client | None = None) -> tuple[str, ...]:
