@@ -167,7 +167,6 @@ class Migration(migrations.Migration):
                 ("registration_address", models.GenericIPAddressField(blank=True, null=True)),
                 ("disabled_at", models.DateTimeField(blank=True, null=True)),
                 ("verified", models.BooleanField(default=False, verbose_name="identity confirmed by an operator")),
-                ("last_used_at", models.DateTimeField(blank=True, null=True)),
                 ("cimd_fetched_at", models.DateTimeField(blank=True, null=True)),
                 (
                     "user",

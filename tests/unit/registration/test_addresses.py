@@ -14,7 +14,8 @@ PEER = "192.0.2.9"
 
 
 def seen(monkeypatch: pytest.MonkeyPatch, proxies: int, forwarded: str | None, peer: str = PEER) -> str | None:
-    monkeypatch.setattr(addresses, "conf", replace(load(), trusted_proxies=proxies))
+    ours = replace(load(), trusted_proxies=proxies)
+    monkeypatch.setattr(addresses, "load", lambda: ours)
     headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
     return addresses.client_address(RequestFactory().get("/", headers=headers, REMOTE_ADDR=peer))
 
