@@ -129,7 +129,7 @@ def test_a_redirect_uri_of_exactly_2048_characters_is_allowed() -> None:
 
 def test_what_an_operator_lists_is_never_a_scheme_that_browsers_run(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = replace(load(), private_use_schemes=("javascript", "myapp"))
-    monkeypatch.setattr(redirects, "conf", ours)
+    monkeypatch.setattr(redirects, "load", lambda: ours)
     check_registrable("myapp:/cb")
     with pytest.raises(ValueError, match="scheme"):
         check_registrable("javascript:/alert(1)")
