@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from django.conf import settings
 
 from accounts.vault.secrets import open_secret, seal_secret
+from upstream import presets
 from upstream.models import Provider
 
 CALLBACK_PATH = "/oauth/callback"
@@ -55,6 +56,12 @@ def client_secret(provider: Provider) -> str:
 def same_client_secret(provider: Provider, value: str) -> bool:
     """Whether the row holds this secret already, so that applying a configuration twice changes nothing."""
     return bool(provider.client_secret_sealed) and client_secret(provider) == value
+
+
+def scopes_of(provider: Provider, *beside: Sequence[str]) -> tuple[str, ...]:
+    """What a visit asks for: what its type cannot do without, the row's own (else the type's usual), and `beside`."""
+    preset = presets.of(provider)
+    return unique(preset.required_scopes, provider.scopes or preset.default_scopes, *beside)
 
 
 def unique(*groups: Sequence[str]) -> tuple[str, ...]:

@@ -18,10 +18,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.vault import vault
 from accounts.vault.base import CredentialState
-from upstream import presets
 from upstream.errors import UpstreamError
 from upstream.models import Provider, Visit
-from upstream.providers import callback_url, unique
+from upstream.providers import callback_url, scopes_of, unique
 from upstream.strategy import ProviderStrategy, Transaction
 
 MAX_LIFETIME_SECONDS = 600
@@ -112,9 +111,8 @@ def _held(provider: Provider, user_id: UUID | None) -> Sequence[CredentialState]
 
 
 def _scopes(provider: Provider, held: Sequence[CredentialState], asked: Sequence[str]) -> tuple[str, ...]:
-    preset = presets.of(provider)
     granted = [credential.scopes for credential in held if credential.live]
-    return unique(preset.required_scopes, provider.scopes or preset.default_scopes, asked, *granted)
+    return unique(scopes_of(provider), asked, *granted)
 
 
 def _is_ours(path: str) -> bool:

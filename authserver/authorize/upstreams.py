@@ -15,7 +15,7 @@ from upstream.models import Provider
 
 def scopes_of(provider: Provider, entry: ResourceUpstream | None) -> tuple[str, ...]:
     """What one visit asks for: the provider's own scopes and those the resource needs, each once, in order."""
-    return tuple(dict.fromkeys([*provider.scopes, *(entry.scopes if entry else [])]))
+    return providers.scopes_of(provider, entry.scopes if entry else ())
 
 
 def entry_for(asked: AuthorizationRequest, provider: Provider) -> ResourceUpstream | None:

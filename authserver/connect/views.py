@@ -20,7 +20,7 @@ from authserver.connections import Ticket, read_ticket
 from authserver.models import Client, Resource, ResourceUpstream
 from authserver.people import signed_in
 from authserver.responses import leave, page, private
-from upstream import visits
+from upstream import providers, visits
 from upstream.errors import UpstreamError
 from upstream.models import Visit
 
@@ -41,7 +41,7 @@ class Asked:
     @property
     def scopes(self) -> tuple[str, ...]:
         """The union of what the provider's row, the resource and the exchange ask for."""
-        return tuple(dict.fromkeys([*self.entry.provider.scopes, *self.entry.scopes, *self.ticket.scopes]))
+        return providers.scopes_of(self.entry.provider, self.entry.scopes, self.ticket.scopes)
 
 
 def look_up(ticket: Ticket, *, now: datetime) -> Asked | None:

@@ -247,3 +247,11 @@ def test_two_tabs_do_not_disturb_each_other(door: Door) -> None:
     assert sent_to(door.answer(second))[1]["state"] == "two"
     assert sent_to(door.answer(first))[1]["state"] == "one"
     assert TokenSession.objects.count() == 2
+
+
+def test_consent_names_every_scope_that_the_visit_will_ask_for(door: Door) -> None:
+    page = door.ask()
+    _, asked = sent_to(door.answer(page))
+    assert "read:user" in asked["scope"], "GitHub's usual scopes, since the row names none"
+    for scope in asked["scope"].split():
+        assert scope in page.content.decode()
