@@ -98,6 +98,11 @@ class Credential(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["unlinked_at"], name="credential_unlinked", condition=Q(unlinked_at__isnull=False)),
+            models.Index(
+                fields=["refresh_expires_at"],
+                name="credential_refresh_ends",
+                condition=Q(state="live", refresh_expires_at__isnull=False),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["user", "provider", "subject"], name="one_credential_per_upstream_subject"),
@@ -123,6 +128,63 @@ class Link(models.Model):
 
     def __str__(self) -> str:
         return f"{self.session_id[:8]}… → {self.provider}"
+
+
+class Revocation(models.Model):
+    """The last of a destroyed credential: its sealed tokens, until the provider has been told that they are over.
+
+    `id` is the credential's own, so that what was sealed to it still opens. A finished row has no tokens any more: it is
+    the receipt. Whose it was stays as plain values, because the person may be gone.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("waiting")
+        DONE = "done", _("revoked at the provider")
+        NOT_NEEDED = "not_needed", _("nothing to revoke")
+        FAILED = "failed", _("given up")
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    user_id = models.UUIDField()
+    provider = models.CharField(max_length=32)
+    subject = models.CharField(max_length=255)
+    tsid = models.CharField(max_length=64, blank=True)  # the session whose end it was
+    sealed_tokens = models.TextField(blank=True)
+    state = models.CharField(max_length=12, choices=State, default=State.QUEUED)
+    outcome = models.CharField(max_length=64, blank=True)  # of the last attempt, in a word
+    attempts = models.PositiveSmallIntegerField(default=0)
+    queued_at = models.DateTimeField()
+    due_at = models.DateTimeField()  # when to try (again); while somebody tries, when another may
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("revocation at a provider")
+        verbose_name_plural = _("revocations at providers")
+        indexes = [
+            models.Index(fields=["due_at"], name="revocation_due", condition=Q(state="queued")),
+            models.Index(fields=["tsid"], name="revocation_tsid", condition=~Q(tsid="")),
+            models.Index(fields=["user_id"], name="revocation_user"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} · {self.user_id}"
+
+
+class VaultKey(models.Model):
+    """A key that values here are (or were) sealed with, and the means to tell whether a process has the right one.
+
+    `check_value` is a known text sealed with the key: whoever opens it has the key, and it says nothing else about it.
+    """
+
+    id = models.CharField(max_length=32, primary_key=True)
+    check_value = models.TextField()
+    first_used_at = models.DateTimeField()
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("vault key")
+
+    def __str__(self) -> str:
+        return self.id
 
 
 class AuditEvent(models.Model):

@@ -232,6 +232,29 @@ class PendingAuthorization(models.Model):
         return str(self.id)
 
 
+class PendingConnection(models.Model):
+    """A `connect_url` that somebody followed: one upstream on its way into one open token session.
+
+    `id` is the link's own, so that it is used once; the browser that used it may go on until `finished_at`.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    browser_hash = models.CharField(max_length=64)
+    tsid = models.CharField(max_length=64)
+    user_id = models.UUIDField()
+    provider = models.CharField(max_length=32)
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("pending connection")
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
 class SigningKey(models.Model):
     """A key of the `database` key source. The private half is sealed; `public_jwk` is what the JWKS shows."""
 

@@ -6,7 +6,7 @@ suite in `tests/contracts/`. Time is an argument (aware UTC), so nothing here re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -73,7 +73,7 @@ class CredentialState:
 
 @dataclass(frozen=True)
 class Approved:
-    """A credential that a new session may use, within these upstream scopes."""
+    """A credential that a session may use, within these upstream scopes."""
 
     credential_id: UUID
     provider: str
@@ -127,8 +127,44 @@ class Entry:
     tokens: TokenSet = field(repr=False)
 
 
+@dataclass(frozen=True)
+class Entries:
+    """One session's view of all its credentials: by provider, opened; `damaged` names those that did not open."""
+
+    session: Session
+    by_provider: Mapping[str, Entry]
+    damaged: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Expiring:
+    """A credential whose refresh token ends unused soon, and a live session of its person that may use it."""
+
+    credential_id: UUID
+    provider: str
+    tsid: str
+    refresh_expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Revocable:
+    """A destroyed credential whose provider is to be told; `attempts` counts the one it was handed out for."""
+
+    id: UUID
+    user_id: UUID
+    provider: str
+    subject: str
+    tsid: str
+    attempts: int
+    tokens: TokenSet = field(repr=False)
+
+
 class Sessions(Protocol):
-    """Token sessions."""
+    """Token sessions.
+
+    Where the last link of a credential goes, the credential is destroyed. `revoke_at` names the providers that are to be
+    told: what is needed for that goes into the queue of `Revocations` in the same transaction.
+    """
 
     def open(self, new: NewSession, *, now: datetime) -> str:
         """Open a session with its links; returns its `tsid` (at least 128 random bits). One transaction.
@@ -144,7 +180,15 @@ class Sessions(Protocol):
         """Note a use and move the idle end (never past the absolute end). False where no live session was touched: ended
         ones stay ended."""
 
-    def close(self, tsid: str, *, reason: str, now: datetime) -> bool:
+    def link(self, tsid: str, approved: Approved, *, now: datetime, revoke_at: Collection[str] = ()) -> bool:
+        """Let a live session use one more credential, or the one it has with more scopes: one transaction.
+
+        The link's scopes become the union of what they were and `approved.scopes`. A link to another credential of the
+        provider moves to this one, and the other is destroyed as in `close` if that was its last. False where there is
+        no live session; raises `NotConnected` as `open` does.
+        """
+
+    def close(self, tsid: str, *, reason: str, now: datetime, revoke_at: Collection[str] = ()) -> bool:
         """End a session, drop its links and destroy each credential no other live session uses: one transaction.
 
         Idempotent; True for the call that ended it, also where it had run out by itself. Raises nothing for an unknown
@@ -157,7 +201,7 @@ class Sessions(Protocol):
     def of_client(self, client_id: str) -> Sequence[str]:
         """The tsids of a client's sessions that are not closed, newest first."""
 
-    def sweep(self, *, now: datetime, limit: int) -> int:
+    def sweep(self, *, now: datetime, limit: int, revoke_at: Collection[str] = ()) -> int:
         """Close sessions past their end, as `close` does, and destroy credentials that no session was opened with
         within `ORPHAN_AGE` of their sign-in. Takes `limit` rows at most, in bounded transactions; returns how many.
         """
@@ -183,6 +227,16 @@ class Credentials(Protocol):
         A dead credential is returned as well (`credential.live`): the caller decides, and may need its scopes.
         """
 
+    def all_tokens(self, tsid: str, *, now: datetime) -> Entries:
+        """As `tokens`, for every provider the session is linked to, in one statement. Raises `SessionGone` only."""
+
+    def expiring(self, *, now: datetime, until: datetime, limit: int) -> Sequence[Expiring]:
+        """Live credentials whose refresh token ends between `now` and `until`, the first to end first.
+
+        Only those of a live session of an active person that was used since the tokens were last obtained: what nobody
+        uses is left to end, and is not kept alive for ever by its own refreshes. None with a lease under way.
+        """
+
     def lease(self, credential_id: UUID, *, version_seen: int, holder: str, until: datetime, now: datetime) -> bool:
         """Claim the right to refresh: one conditional write. False where another holds a lease, the version moved on, or
         the credential is dead or gone. Give it longer than the provider may take: a lease that runs out can be claimed by
@@ -203,14 +257,31 @@ class Credentials(Protocol):
         """The provider no longer honours it; `keep` brings it back. Ends the lease. False where the version moved on."""
 
 
+class Revocations(Protocol):
+    """The queue of what providers are still to be told; `Sessions` fills it, `upstream.revoke` works it."""
+
+    def claim(self, *, now: datetime, until: datetime, limit: int) -> Sequence[Revocable]:
+        """Take what is due, oldest first, opened: nobody else gets it before `until`. What does not open is finished as
+        failed, loudly."""
+
+    def finish(self, revocation_id: UUID, *, state: str, outcome: str, now: datetime) -> None:
+        """Note how it ended (`done`, `not_needed` or `failed`) and destroy the tokens; the row stays as the receipt."""
+
+    def postpone(self, revocation_id: UUID, *, outcome: str, until: datetime) -> None:
+        """Try again then; `outcome` says why it did not work."""
+
+
 class TokenVault(Protocol):
-    """Both, because ending a session and destroying its credential must be one transaction."""
+    """All three, because ending a session, destroying its credential and queueing what follows must be one transaction."""
 
     @property
     def sessions(self) -> Sessions: ...
 
     @property
     def credentials(self) -> Credentials: ...
+
+    @property
+    def revocations(self) -> Revocations: ...
 
     def ping(self) -> None:
         """Raise where the store cannot be reached."""
