@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import connection
 
 from accounts.vault.database_credentials import DatabaseCredentials
+from accounts.vault.database_revocations import DatabaseRevocations
 from accounts.vault.database_sessions import DatabaseSessions
 from accounts.vault.sealing import Sealing, sealing
 
@@ -16,6 +17,7 @@ class DatabaseVault:
         self._sealing = sealed_by or sealing()
         self.sessions = DatabaseSessions()
         self.credentials = DatabaseCredentials(self._sealing)
+        self.revocations = DatabaseRevocations(self._sealing)
 
     def ping(self) -> None:
         self._sealing.ping()

@@ -13,14 +13,15 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Greatest
 
 from accounts import audit
-from accounts.models import Credential
+from accounts.models import Credential, TokenSession
 from accounts.vault import tokenset
-from accounts.vault.base import CredentialState, Damaged, Entry, NotConnected, TokenSet
+from accounts.vault.base import CredentialState, Damaged, Entries, Entry, Expiring, NotConnected, Session, TokenSet
 from accounts.vault.bounds import check_identity, check_tokens, is_provider, scope_text
-from accounts.vault.database_sql import live_session
+from accounts.vault.database_sql import EVERY, NONE, Linked, live, live_session
 from accounts.vault.sealing import Sealing
 
 log = structlog.get_logger(__name__)
@@ -52,22 +53,40 @@ class DatabaseCredentials:
         return [_state(row) for row in (rows if provider is None else rows.filter(provider=provider))]
 
     def tokens(self, tsid: str, provider: str, *, now: datetime) -> Entry:
-        session, linked = live_session(tsid, now=now, provider=provider if is_provider(provider) else "")
-        if linked is None:
+        session, links = live_session(tsid, now=now, provider=provider if is_provider(provider) else NONE)
+        if not links:
             raise NotConnected("the session has no credential for this provider")
-        # What it is sealed to is the session's person and the link's provider: a link to another's row does not open.
-        opened = self._open(linked.credential.id, session.user_id, provider, linked.sealed_tokens, tsid=tsid)
-        return Entry(
-            session=session, credential=linked.credential, approved_scopes=linked.approved_scopes, tokens=opened
+        return self._entry(session, links[0])
+
+    def all_tokens(self, tsid: str, *, now: datetime) -> Entries:
+        session, links = live_session(tsid, now=now, provider=EVERY)
+        opened: dict[str, Entry] = {}
+        damaged = set()
+        for link in links:
+            try:
+                opened[link.provider] = self._entry(session, link)
+            except Damaged:
+                damaged.add(link.provider)
+        return Entries(session, opened, frozenset(damaged))
+
+    def expiring(self, *, now: datetime, until: datetime, limit: int) -> Sequence[Expiring]:
+        obtained_at = Greatest(Coalesce(OuterRef("refreshed_at"), OuterRef("signed_in_at")), OuterRef("signed_in_at"))
+        in_use = TokenSession.objects.filter(
+            live(now), links__credential=OuterRef("pk"), last_used_at__gte=obtained_at
+        ).order_by("-last_used_at")
+        rows = (
+            Credential.objects.filter(_unleased(now), state=Credential.State.LIVE, user__is_active=True)
+            .filter(refresh_expires_at__gt=now, refresh_expires_at__lte=until)
+            .annotate(tsid=Subquery(in_use.values("tsid")[:1]))
+            .exclude(tsid=None)
+            .order_by("refresh_expires_at")
+            .values_list("id", "provider", "tsid", "refresh_expires_at")
         )
+        return [Expiring(*row) for row in rows[:limit]]
 
     def lease(self, credential_id: UUID, *, version_seen: int, holder: str, until: datetime, now: datetime) -> bool:
-        free = Q(lease_until=None) | Q(lease_until__lte=now)
-        return bool(
-            Credential.objects.filter(free, id=credential_id, version=version_seen, state=Credential.State.LIVE).update(
-                lease_holder=holder, lease_until=until
-            )
-        )
+        leasable = Credential.objects.filter(_unleased(now), id=credential_id, version=version_seen)
+        return bool(leasable.filter(state=Credential.State.LIVE).update(lease_holder=holder, lease_until=until))
 
     def replace(self, credential_id: UUID, tokens: TokenSet, *, version_seen: int, now: datetime) -> bool:
         """One UPDATE, after one SELECT: who it is sealed to, and what an incomplete response keeps.
@@ -136,7 +155,9 @@ class DatabaseCredentials:
     def _columns(self, credential_id: UUID, user_id: UUID, provider: str, tokens: TokenSet) -> dict[str, Any]:
         """The sealed tokens, and the copies for listing of what is not secret in them."""
         return {
-            "sealed_tokens": self._sealing.seal(tokenset.dump(tokens), _context(credential_id, user_id, provider)),
+            "sealed_tokens": self._sealing.seal(
+                tokenset.dump(tokens), tokens_context(credential_id, user_id, provider)
+            ),
             "scope": scope_text(tokens.scopes),
             "expires_at": tokens.expires_at,
             "refresh_expires_at": tokens.refresh_expires_at,
@@ -145,20 +166,37 @@ class DatabaseCredentials:
             "dead_reason": "",
         }
 
+    def _entry(self, session: Session, link: Linked) -> Entry:
+        """Opened with the session's person and the link's provider: a link to somebody else's row does not open."""
+        tokens = self._open(link.credential.id, session.user_id, link.provider, link.sealed_tokens, tsid=session.tsid)
+        return Entry(session, link.credential, link.approved_scopes, tokens)
+
     def _open(
         self, credential_id: UUID, user_id: UUID, provider: str, sealed_tokens: str, *, tsid: str = ""
     ) -> TokenSet:
-        try:
-            return tokenset.load(self._sealing.open(sealed_tokens, _context(credential_id, user_id, provider)))
-        except Damaged as error:
-            log.warning("vault.damaged", credential=str(credential_id), upstream=provider, reason=str(error))
-            audit.record("vault.damaged", outcome="failed", reason=str(error), user_id=user_id, tsid=tsid,
-                         upstream=provider, credential=str(credential_id))  # fmt: skip
-            raise
+        return open_tokens(self._sealing, credential_id, user_id, provider, sealed_tokens, tsid=tsid)
 
 
-def _context(credential_id: UUID, user_id: UUID, provider: str) -> str:
+def open_tokens(
+    sealing: Sealing, credential_id: UUID, user_id: UUID, provider: str, sealed_tokens: str, *, tsid: str = ""
+) -> TokenSet:
+    """What a credential's row holds. Raises `Damaged`, loudly: one that does not open is an event."""
+    try:
+        return tokenset.load(sealing.open(sealed_tokens, tokens_context(credential_id, user_id, provider)))
+    except Damaged as error:
+        log.warning("vault.damaged", credential=str(credential_id), upstream=provider, reason=str(error))
+        audit.record("vault.damaged", outcome="failed", reason=str(error), user_id=user_id, tsid=tsid,
+                     upstream=provider, credential=str(credential_id))  # fmt: skip
+        raise
+
+
+def tokens_context(credential_id: UUID, user_id: UUID, provider: str) -> str:
+    """What a credential's tokens are sealed to."""
     return f"credential:{credential_id}:{user_id}:{provider}:tokens"
+
+
+def _unleased(now: datetime) -> Q:
+    return Q(lease_until=None) | Q(lease_until__lte=now)
 
 
 def _state(row: Credential) -> CredentialState:

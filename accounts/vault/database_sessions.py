@@ -9,17 +9,17 @@ link. On SQLite the transaction itself is the lock.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from accounts.models import Credential, Link, TokenSession
+from accounts.models import Credential, Link, Revocation, TokenSession
 from accounts.vault.base import ORPHAN_AGE, Approved, NewSession, NotConnected, Session
 from accounts.vault.bounds import check_approved, is_tsid, printable, scope_text
-from accounts.vault.database_sql import live_session, touch
+from accounts.vault.database_sql import live, live_session, touch
 
 _TSID_BYTES = 24
 _SWEEP_BATCH = 200
@@ -59,14 +59,37 @@ class DatabaseSessions:
             )
         return tsid
 
+    def link(self, tsid: str, approved: Approved, *, now: datetime, revoke_at: Collection[str] = ()) -> bool:
+        """The session's row is held first, as `close` does: nothing is linked to one that is ending."""
+        if not is_tsid(tsid):
+            return False
+        with transaction.atomic():
+            owner = TokenSession.objects.select_for_update().filter(live(now), tsid=tsid)
+            user_id = owner.values_list("user_id", flat=True).first()
+            if user_id is None:
+                return False
+            held = Link.objects.filter(session_id=tsid, provider=approved.provider).first()
+            left = {held.credential_id} - {approved.credential_id} if held else set()
+            _claim_credentials(user_id, [approved], beside=left)
+            if held is None:
+                held = Link(session_id=tsid, provider=approved.provider)
+            held.credential_id = approved.credential_id
+            held.scope = scope_text(tuple(dict.fromkeys([*held.scope.split(), *approved.scopes])))
+            held.save()
+            _destroy_unused(dict.fromkeys(left, tsid), now=now, revoke_at=revoke_at)
+        return True
+
     def alive(self, tsid: str, *, now: datetime) -> Session:
         return live_session(tsid, now=now)[0]
 
     def touch(self, tsid: str, *, idle_expires_at: datetime, now: datetime) -> bool:
         return touch(tsid, idle_expires_at=idle_expires_at, now=now)
 
-    def close(self, tsid: str, *, reason: str, now: datetime) -> bool:
-        """Four statements. The session is marked first: whatever a crash leaves behind is unusable."""
+    def close(self, tsid: str, *, reason: str, now: datetime, revoke_at: Collection[str] = ()) -> bool:
+        """Four statements, and two more where providers are to be told.
+
+        The session is marked first: whatever a crash leaves behind is unusable.
+        """
         if not is_tsid(tsid):
             return False
         with transaction.atomic():
@@ -74,7 +97,7 @@ class DatabaseSessions:
                 closed_at=now, close_reason=reason[:64]
             )
             if ended:
-                _unlink([tsid], now=now)
+                _unlink([tsid], now=now, revoke_at=revoke_at)
         return bool(ended)
 
     def of_user(self, user_id: UUID) -> Sequence[str]:
@@ -83,19 +106,15 @@ class DatabaseSessions:
     def of_client(self, client_id: str) -> Sequence[str]:
         return _tsids(TokenSession.objects.filter(client_id=client_id))
 
-    def sweep(self, *, now: datetime, limit: int) -> int:
+    def sweep(self, *, now: datetime, limit: int, revoke_at: Collection[str] = ()) -> int:
         swept = 0
         for step in (_close_expired, _destroy_orphans):
             while (size := min(_SWEEP_BATCH, limit - swept)) > 0:
-                taken = step(now, size)
+                taken = step(now, size, revoke_at)
                 swept += taken
                 if taken < size:
                     break
         return swept
-
-
-def _live(now: datetime) -> Q:
-    return Q(closed_at=None, idle_expires_at__gt=now, expires_at__gt=now)
 
 
 def _tsids(sessions: QuerySet[TokenSession]) -> list[str]:
@@ -107,53 +126,77 @@ def _locked(credentials: QuerySet[Credential]) -> QuerySet[Credential]:
     return credentials.order_by("id").select_for_update(of=("self",))
 
 
-def _claim_credentials(user_id: UUID, approved: Sequence[Approved]) -> None:
-    """Hold the credentials that a session is about to link, until it has. Raises `NotConnected`."""
+def _claim_credentials(user_id: UUID, approved: Sequence[Approved], *, beside: Collection[UUID] = ()) -> None:
+    """Hold the credentials that a session is about to link (and those `beside`), until it has. Raises `NotConnected`."""
     if not approved:
         return
-    rows = _locked(Credential.objects.filter(user_id=user_id, id__in=[entry.credential_id for entry in approved]))
+    ids = {entry.credential_id for entry in approved}
+    rows = _locked(Credential.objects.filter(user_id=user_id, id__in=ids.union(beside)))
     found = {credential_id: (provider, unlinked_at)
              for credential_id, provider, unlinked_at in rows.values_list("id", "provider", "unlinked_at")}  # fmt: skip
     for entry in approved:
         if found.get(entry.credential_id, ("", None))[0] != entry.provider:
             raise NotConnected(f"the credential for {entry.provider} is not there (any more)")
-    if any(unlinked_at for _, unlinked_at in found.values()):  # the first session of a new credential
-        Credential.objects.filter(id__in=found).update(unlinked_at=None)
+    if any(found[credential_id][1] for credential_id in ids):  # the first session of a new credential
+        Credential.objects.filter(id__in=ids).update(unlinked_at=None)
 
 
-def _unlink(tsids: list[str], *, now: datetime) -> None:
-    """Drop the links of closed sessions and destroy what no live session uses. Inside a transaction.
+def _unlink(tsids: list[str], *, now: datetime, revoke_at: Collection[str]) -> None:
+    """Drop the links of closed sessions and destroy what no live session uses. Inside a transaction."""
+    linked = Link.objects.filter(session_id__in=tsids)
+    ids = list(_locked(Credential.objects.filter(id__in=linked.values("credential_id"))).values_list("id", flat=True))
+    if len(tsids) == 1 or not revoke_at:
+        ended = dict.fromkeys(ids, tsids[0])
+    else:
+        ended = dict(linked.values_list("credential_id", "session_id"))
+    _destroy_unused(ended, now=now, revoke_at=revoke_at, closed=tsids)
 
-    The links of sessions that have run out, but were not swept yet, hold nothing back: they go with the credential.
+
+def _destroy_unused(
+    ended: Mapping[UUID, str], *, now: datetime, revoke_at: Collection[str], closed: Sequence[str] = ()
+) -> None:
+    """Drop the links of `closed` sessions, and destroy those of the locked credentials that no live session uses.
+
+    `ended` says whose end it is. The links of sessions that have run out, but were not swept yet, hold nothing back:
+    they go with the credential.
     """
-    credential_ids = list(_locked(Credential.objects.filter(id__in=_linked_to(tsids))).values_list("id", flat=True))
-    if not credential_ids:
+    if not ended:
         return
-    run_out = Exists(TokenSession.objects.filter(~_live(now), tsid=OuterRef("session_id")))
-    _delete(Link.objects.filter(Q(session_id__in=tsids) | Q(run_out, credential_id__in=credential_ids)))
-    _delete(Credential.objects.filter(_UNLINKED, id__in=credential_ids))
+    run_out = Exists(TokenSession.objects.filter(~live(now), tsid=OuterRef("session_id")))
+    _delete(Link.objects.filter(Q(session_id__in=closed) | Q(run_out, credential_id__in=ended)))
+    _destroy(Credential.objects.filter(_UNLINKED, id__in=ended), ended, now=now, revoke_at=revoke_at)
 
 
-def _linked_to(tsids: Iterable[str]) -> QuerySet[Link, UUID]:
-    return Link.objects.filter(session_id__in=tsids).values_list("credential_id", flat=True)
+def _destroy(
+    doomed: QuerySet[Credential], ended: Mapping[UUID, str], *, now: datetime, revoke_at: Collection[str]
+) -> None:
+    """Delete, and queue what the providers in `revoke_at` are to be told: both or neither."""
+    if revoke_at:
+        kept = ("id", "user_id", "provider", "subject", "sealed_tokens")
+        Revocation.objects.bulk_create(
+            Revocation(**row, tsid=ended.get(row["id"], ""), queued_at=now, due_at=now)
+            for row in doomed.filter(provider__in=revoke_at).values(*kept)
+        )
+    _delete(doomed)
 
 
-def _close_expired(now: datetime, size: int) -> int:
+def _close_expired(now: datetime, size: int, revoke_at: Collection[str]) -> int:
     with transaction.atomic():
         expired = TokenSession.objects.filter(closed_at=None, idle_expires_at__lte=now).order_by("idle_expires_at")
         tsids = list(expired.select_for_update(skip_locked=True).values_list("tsid", flat=True)[:size])
         if tsids:
             TokenSession.objects.filter(tsid__in=tsids).update(closed_at=now, close_reason="expired")
-            _unlink(tsids, now=now)
+            _unlink(tsids, now=now, revoke_at=revoke_at)
     return len(tsids)
 
 
-def _destroy_orphans(now: datetime, size: int) -> int:
+def _destroy_orphans(now: datetime, size: int, revoke_at: Collection[str]) -> int:
     with transaction.atomic():
         orphans = Credential.objects.filter(_UNLINKED, unlinked_at__lte=now - ORPHAN_AGE).order_by("id")
         ids = list(orphans.select_for_update(skip_locked=True, of=("self",)).values_list("id", flat=True)[:size])
         if ids:  # asked again under the lock: a session may have been opened in between
-            _delete(Credential.objects.filter(_UNLINKED, unlinked_at__isnull=False, id__in=ids))
+            orphaned = Credential.objects.filter(_UNLINKED, unlinked_at__isnull=False, id__in=ids)
+            _destroy(orphaned, {}, now=now, revoke_at=revoke_at)
     return len(ids)
 
 

@@ -12,17 +12,18 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Q
 
 from accounts.models import Credential
 from accounts.vault.base import CredentialState, Session, SessionGone
 from accounts.vault.bounds import is_tsid
 
-# A row a link, and one row for a session that has none. Only the asked provider's tokens are carried over.
+# A row a link, and one row for a session that has none. Only the asked providers' tokens are carried over.
 _LIVE_SESSION_WITH_LINKS = """
     SELECT s.user_id, u.is_active, s.client_id, s.resource, s.scope, s.idle_expires_at, s.expires_at,
            l.provider, l.scope, c.state,
            c.id, c.user_id, c.provider, c.subject, c.scope, c.version, c.refreshable, c.expires_at, c.dead_reason,
-           CASE WHEN l.provider = %s THEN c.sealed_tokens END
+           CASE WHEN l.provider LIKE %s THEN c.sealed_tokens END
     FROM accounts_tokensession s
     JOIN accounts_user u ON u.id = s.user_id
     LEFT JOIN accounts_link l ON l.session_id = s.tsid
@@ -38,17 +39,26 @@ _TOUCH = """
 """
 
 
+EVERY, NONE = "%", ""  # for `provider` below; a provider's own name holds no wildcard
+
+
 @dataclass(frozen=True)
 class Linked:
-    """A session's link and its credential, not opened."""
+    """A session's link to `provider` and its credential, not opened."""
 
+    provider: str
     credential: CredentialState
     approved_scopes: tuple[str, ...]
     sealed_tokens: str = field(repr=False)
 
 
-def live_session(tsid: str, *, now: datetime, provider: str = "") -> tuple[Session, Linked | None]:
-    """The live session, and its link to `provider` if it has one. Raises `SessionGone`."""
+def live(now: datetime) -> Q:
+    """The same for the ORM: what `accounts_tokensession` must be to be live."""
+    return Q(closed_at=None, idle_expires_at__gt=now, expires_at__gt=now)
+
+
+def live_session(tsid: str, *, now: datetime, provider: str = NONE) -> tuple[Session, list[Linked]]:
+    """The live session, and its links: to one provider, to `EVERY`, or `NONE`, by provider. Raises `SessionGone`."""
     if not is_tsid(tsid):
         raise SessionGone("not a tsid")
     moment = connection.ops.adapt_datetimefield_value(now)
@@ -69,7 +79,7 @@ def live_session(tsid: str, *, now: datetime, provider: str = "") -> tuple[Sessi
         expires_at=_utc(expires_at),
         dead_providers=tuple(row[7] for row in rows if row[9] == Credential.State.DEAD),
     )
-    return session, next((_linked(row) for row in rows if row[19] is not None), None)
+    return session, [_linked(row) for row in rows if row[19] is not None]
 
 
 def touch(tsid: str, *, idle_expires_at: datetime, now: datetime) -> bool:
@@ -83,9 +93,10 @@ def touch(tsid: str, *, idle_expires_at: datetime, now: datetime) -> bool:
 
 
 def _linked(row: tuple[Any, ...]) -> Linked:
-    (_, link_scope, state, credential_id, user_id, provider, subject, scope, version, refreshable, expires_at, reason,
+    (link_provider, link_scope, state, credential_id, user_id, provider, subject, scope, version, refreshable, expires_at, reason,
      sealed_tokens) = row[7:]  # fmt: skip
     return Linked(
+        provider=link_provider,
         credential=CredentialState(
             id=_uuid(credential_id),
             user_id=_uuid(user_id),

@@ -7,8 +7,8 @@ sessions live, so whether one is active is asked through `is_active`.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import RLock
 from uuid import UUID, uuid4
@@ -17,10 +17,14 @@ from accounts.models import User
 from accounts.vault import tokenset
 from accounts.vault.base import (
     ORPHAN_AGE,
+    Approved,
     CredentialState,
+    Entries,
     Entry,
+    Expiring,
     NewSession,
     NotConnected,
+    Revocable,
     Session,
     SessionGone,
     TokenSet,
@@ -34,7 +38,11 @@ class _Credential:
     tokens: TokenSet
     signed_in_at: datetime
     unlinked_at: datetime | None
+    obtained_at: datetime
     lease: tuple[str, datetime] | None = None
+
+    def is_leased(self, now: datetime) -> bool:
+        return self.lease is not None and self.lease[1] > now
 
 
 @dataclass
@@ -42,18 +50,39 @@ class _Session:
     tsid: str
     new: NewSession
     idle_expires_at: datetime
+    last_used_at: datetime
 
     def is_live(self, now: datetime) -> bool:
         return now < self.idle_expires_at
 
 
 @dataclass
-class _Store:
-    """What both halves share. A closed session is forgotten: nothing asks a memory for its history."""
+class _Queued:
+    what: Revocable
+    due_at: datetime
 
-    lock: RLock
-    sessions: dict[str, _Session]
-    credentials: dict[UUID, _Credential]
+
+@dataclass
+class _Store:
+    """What all three share. A closed session is forgotten: nothing asks a memory for its history."""
+
+    lock: RLock = field(default_factory=RLock)
+    sessions: dict[str, _Session] = field(default_factory=dict)
+    credentials: dict[UUID, _Credential] = field(default_factory=dict)
+    queue: dict[UUID, _Queued] = field(default_factory=dict)
+
+    def destroy_unused(
+        self, credential_ids: Iterable[UUID], tsid: str, *, now: datetime, revoke_at: Collection[str]
+    ) -> None:
+        """Destroy those of these credentials that no live session uses, and queue what is to be told of them."""
+        used = {approved.credential_id for session in self.sessions.values() if session.is_live(now)
+                for approved in session.new.approved}  # fmt: skip
+        for credential_id in set(credential_ids) - used:
+            held = self.credentials.pop(credential_id, None)
+            if held and held.state.provider in revoke_at:
+                state = held.state
+                told = Revocable(state.id, state.user_id, state.provider, state.subject, tsid, 0, held.tokens)
+                self.queue[state.id] = _Queued(told, now)
 
 
 def _user_is_active(user_id: UUID) -> bool:
@@ -65,21 +94,39 @@ class MemorySessions:
 
     def __init__(self, store: _Store, is_active: Callable[[UUID], bool]) -> None:
         self._store = store
-        self._is_active = is_active
+        self.user_is_active = is_active
 
     def open(self, new: NewSession, *, now: datetime) -> str:
         check_approved(new)
         with self._store.lock:
-            credentials = [self._store.credentials.get(approved.credential_id) for approved in new.approved]
-            for approved, credential in zip(new.approved, credentials, strict=True):
-                whose = (credential.state.user_id, credential.state.provider) if credential else None
-                if whose != (new.user_id, approved.provider):
-                    raise NotConnected(f"the credential for {approved.provider} is not there (any more)")
-            for credential in filter(None, credentials):
-                credential.unlinked_at = None
+            self._claim(new.user_id, new.approved)
             tsid = secrets.token_urlsafe(24)
-            self._store.sessions[tsid] = _Session(tsid, new, min(new.idle_expires_at, new.expires_at))
+            self._store.sessions[tsid] = _Session(tsid, new, min(new.idle_expires_at, new.expires_at), now)
             return tsid
+
+    def link(self, tsid: str, approved: Approved, *, now: datetime, revoke_at: Collection[str] = ()) -> bool:
+        with self._store.lock:
+            session = self._store.sessions.get(tsid)
+            if session is None or not session.is_live(now):
+                return False
+            self._claim(session.new.user_id, (approved,))
+            links = {link.provider: link for link in session.new.approved}
+            before = links.get(approved.provider)
+            scopes = dict.fromkeys([*(before.scopes if before else ()), *approved.scopes])
+            links[approved.provider] = replace(approved, scopes=tuple(scopes))
+            session.new = replace(session.new, approved=tuple(links.values()))
+            if before:
+                self._store.destroy_unused([before.credential_id], tsid, now=now, revoke_at=revoke_at)
+            return True
+
+    def _claim(self, user_id: UUID, approved: Sequence[Approved]) -> None:
+        credentials = [self._store.credentials.get(one.credential_id) for one in approved]
+        for one, credential in zip(approved, credentials, strict=True):
+            whose = (credential.state.user_id, credential.state.provider) if credential else None
+            if whose != (user_id, one.provider):
+                raise NotConnected(f"the credential for {one.provider} is not there (any more)")
+        for credential in filter(None, credentials):
+            credential.unlinked_at = None
 
     def alive(self, tsid: str, *, now: datetime) -> Session:
         with self._store.lock:
@@ -91,7 +138,7 @@ class MemorySessions:
             return Session(
                 tsid=tsid,
                 user_id=session.new.user_id,
-                user_is_active=self._is_active(session.new.user_id),
+                user_is_active=self.user_is_active(session.new.user_id),
                 client_id=session.new.client_id,
                 resource=session.new.resource,
                 scopes=session.new.scopes,
@@ -106,18 +153,16 @@ class MemorySessions:
             if session is None or not session.is_live(now):
                 return False
             session.idle_expires_at = min(idle_expires_at, session.new.expires_at)
+            session.last_used_at = now
             return True
 
-    def close(self, tsid: str, *, reason: str, now: datetime) -> bool:
+    def close(self, tsid: str, *, reason: str, now: datetime, revoke_at: Collection[str] = ()) -> bool:
         with self._store.lock:
             session = self._store.sessions.pop(tsid, None)
             if session is None:
                 return False
-            used = {approved.credential_id for other in self._store.sessions.values() if other.is_live(now)
-                    for approved in other.new.approved}  # fmt: skip
-            for approved in session.new.approved:
-                if approved.credential_id not in used:
-                    self._store.credentials.pop(approved.credential_id, None)
+            linked = [approved.credential_id for approved in session.new.approved]
+            self._store.destroy_unused(linked, tsid, now=now, revoke_at=revoke_at)
             return True
 
     def of_user(self, user_id: UUID) -> Sequence[str]:
@@ -128,16 +173,16 @@ class MemorySessions:
         with self._store.lock:
             return [one.tsid for one in reversed(self._store.sessions.values()) if one.new.client_id == client_id]
 
-    def sweep(self, *, now: datetime, limit: int) -> int:
+    def sweep(self, *, now: datetime, limit: int, revoke_at: Collection[str] = ()) -> int:
         with self._store.lock:
             expired = [session.tsid for session in self._store.sessions.values() if not session.is_live(now)][:limit]
             for tsid in expired:
-                self.close(tsid, reason="expired", now=now)
+                self.close(tsid, reason="expired", now=now, revoke_at=revoke_at)
             orphans = [key for key, credential in self._store.credentials.items()
                        if credential.unlinked_at and credential.unlinked_at <= now - ORPHAN_AGE]  # fmt: skip
-            for key in orphans[: limit - len(expired)]:
-                del self._store.credentials[key]
-            return len(expired) + len(orphans[: limit - len(expired)])
+            orphans = orphans[: limit - len(expired)]
+            self._store.destroy_unused(orphans, "", now=now, revoke_at=revoke_at)
+            return len(expired) + len(orphans)
 
 
 class MemoryCredentials:
@@ -154,10 +199,11 @@ class MemoryCredentials:
             for held in self._store.credentials.values():
                 if (held.state.user_id, held.state.provider, held.state.subject) == (user_id, provider, subject):
                     _store_tokens(held, tokenset.signed_in(tokens, held.tokens, old_is_dead=not held.state.live))
-                    held.signed_in_at, held.unlinked_at = now, held.unlinked_at and now
+                    held.signed_in_at = held.obtained_at = now
+                    held.unlinked_at = held.unlinked_at and now
                     return held.state
             state = CredentialState(uuid4(), user_id, provider, subject, (), 0, True, False, None)
-            made = _Credential(state, tokens, signed_in_at=now, unlinked_at=now)
+            made = _Credential(state, tokens, signed_in_at=now, unlinked_at=now, obtained_at=now)
             _store_tokens(made, tokens)
             self._store.credentials[state.id] = made
             return made.state
@@ -169,18 +215,38 @@ class MemoryCredentials:
                     if held.state.user_id == user_id and provider in (None, held.state.provider)]  # fmt: skip
 
     def tokens(self, tsid: str, provider: str, *, now: datetime) -> Entry:
+        entry = self.all_tokens(tsid, now=now).by_provider.get(provider)
+        if entry is None:
+            raise NotConnected("the session has no credential for this provider")
+        return entry
+
+    def all_tokens(self, tsid: str, *, now: datetime) -> Entries:
         with self._store.lock:
             session = self._sessions.alive(tsid, now=now)
-            for approved in self._store.sessions[tsid].new.approved:
-                held = self._store.credentials.get(approved.credential_id)
-                if approved.provider == provider and held:
-                    return Entry(session, held.state, approved.scopes, held.tokens)
-        raise NotConnected("the session has no credential for this provider")
+            linked = {approved.provider: (approved, self._store.credentials.get(approved.credential_id))
+                      for approved in self._store.sessions[tsid].new.approved}  # fmt: skip
+            return Entries(session, {provider: Entry(session, held.state, approved.scopes, held.tokens)
+                                     for provider, (approved, held) in sorted(linked.items()) if held})  # fmt: skip
+
+    def expiring(self, *, now: datetime, until: datetime, limit: int) -> Sequence[Expiring]:
+        with self._store.lock:
+            found = []
+            for session in self._store.sessions.values():
+                if not session.is_live(now) or not self._sessions.user_is_active(session.new.user_id):
+                    continue
+                for approved in session.new.approved:
+                    held = self._store.credentials[approved.credential_id]
+                    end = held.tokens.refresh_expires_at
+                    due = end is not None and now < end <= until and held.state.live and not held.is_leased(now)
+                    if due and end and session.last_used_at >= held.obtained_at:
+                        found.append(Expiring(held.state.id, held.state.provider, session.tsid, end))
+            once = {expiring.credential_id: expiring for expiring in found}
+            return sorted(once.values(), key=lambda expiring: expiring.refresh_expires_at)[:limit]
 
     def lease(self, credential_id: UUID, *, version_seen: int, holder: str, until: datetime, now: datetime) -> bool:
         with self._store.lock:
             held = self._seen(credential_id, version_seen)
-            if held is None or not held.state.live or (held.lease and held.lease[1] > now):
+            if held is None or not held.state.live or held.is_leased(now):
                 return False
             held.lease = (holder, until)
             return True
@@ -192,6 +258,7 @@ class MemoryCredentials:
             if held is None or not held.state.live:
                 return False
             _store_tokens(held, tokenset.refreshed(tokens, held.tokens))
+            held.obtained_at = now
             return True
 
     def release(self, credential_id: UUID, *, holder: str) -> None:
@@ -214,13 +281,38 @@ class MemoryCredentials:
         return held if held and held.state.version == version else None
 
 
+class MemoryRevocations:
+    """What providers are still to be told. What is finished is forgotten."""
+
+    def __init__(self, store: _Store) -> None:
+        self._store = store
+
+    def claim(self, *, now: datetime, until: datetime, limit: int) -> Sequence[Revocable]:
+        with self._store.lock:
+            due = sorted((one for one in self._store.queue.values() if one.due_at <= now), key=lambda one: one.due_at)
+            for queued in due[:limit]:
+                queued.what = replace(queued.what, attempts=queued.what.attempts + 1)
+                queued.due_at = until
+            return [queued.what for queued in due[:limit]]
+
+    def finish(self, revocation_id: UUID, *, state: str, outcome: str, now: datetime) -> None:
+        with self._store.lock:
+            self._store.queue.pop(revocation_id, None)
+
+    def postpone(self, revocation_id: UUID, *, outcome: str, until: datetime) -> None:
+        with self._store.lock:
+            if queued := self._store.queue.get(revocation_id):
+                queued.due_at = until
+
+
 class MemoryVault:
     """One process's vault. `is_active` says whether a person may still act."""
 
     def __init__(self, is_active: Callable[[UUID], bool] = _user_is_active) -> None:
-        store = _Store(RLock(), {}, {})
+        store = _Store()
         self.sessions = MemorySessions(store, is_active)
         self.credentials = MemoryCredentials(store, self.sessions)
+        self.revocations = MemoryRevocations(store)
 
     def ping(self) -> None:
         """Nothing to reach."""
