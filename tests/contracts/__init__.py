@@ -5,6 +5,7 @@ import pytest
 pytest.register_assert_rewrite(
     "tests.contracts.credentials",
     "tests.contracts.races",
+    "tests.contracts.revocations",
     "tests.contracts.sealing",
     "tests.contracts.sessions",
     "tests.contracts.signing",

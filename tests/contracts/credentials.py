@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from uuid import uuid4
 
 import pytest
 
+from accounts.models import User
 from accounts.vault.base import (
     MAX_TOKEN_BYTES,
     CredentialState,
     Entry,
     NotConnected,
+    SessionGone,
     TokenSet,
     TokenVault,
     TooLarge,
@@ -247,3 +250,104 @@ class CredentialsContract:
         entry = read(vault, opened(vault, user, kept(vault, user)))
         assert "access-first" not in repr(entry) + repr(entry.tokens) + repr(entry.credential)
         assert "refresh-first" not in repr(entry) + repr(entry.tokens)
+
+    def test_all_of_a_session_come_at_once(self, vault: TokenVault) -> None:
+        user = person()
+        github, google, other = (kept(vault, user, name) for name in ("github", "google", "other"))
+        tsid = opened(vault, user, github, google)
+        vault.credentials.mark_dead(google.id, version_seen=1, reason="refused", now=NOW)
+        entries = vault.credentials.all_tokens(tsid, now=NOW)
+        assert list(entries.by_provider) == ["github", "google"]
+        assert entries.by_provider["github"] == read(vault, tsid, "github")
+        assert entries.by_provider["google"] == read(vault, tsid, "google")
+        assert not entries.by_provider["google"].credential.live
+        assert entries.session == vault.sessions.alive(tsid, now=NOW)
+        assert entries.damaged == frozenset()
+        assert other.id not in {entry.credential.id for entry in entries.by_provider.values()}
+
+    def test_a_session_without_credentials_has_none(self, vault: TokenVault) -> None:
+        assert vault.credentials.all_tokens(opened(vault, person()), now=NOW).by_provider == {}
+
+    @pytest.mark.parametrize("tsid", ["unknown", "", "nul\x00", "%", "x" * 100])
+    def test_there_are_none_of_a_session_that_is_not_there(self, vault: TokenVault, tsid: str) -> None:
+        with pytest.raises(SessionGone):
+            vault.credentials.all_tokens(tsid, now=NOW)
+
+    def test_a_provider_is_never_a_pattern(self, vault: TokenVault) -> None:
+        user = person()
+        tsid = opened(vault, user, kept(vault, user))
+        for name in ("%", "git%", "g_thub", ""):
+            with pytest.raises(NotConnected):
+                read(vault, tsid, name)
+
+
+def expiring(vault: TokenVault, now: datetime = NOW + HOUR, limit: int = 10) -> list[str]:
+    """The subjects of what is found, the first to end first."""
+    return [one.tsid for one in vault.credentials.expiring(now=now, until=now + DAY, limit=limit)]
+
+
+class ExpiringContract:
+    """Which credentials are worth refreshing before their refresh token ends unused."""
+
+    @pytest.fixture
+    def vault(self) -> TokenVault:
+        raise NotImplementedError
+
+    def used(self, vault: TokenVault, *, refresh_ends: datetime, provider: str = "github") -> str:
+        """A session used half an hour after its sign-in, whose refresh token ends then."""
+        user = person()
+        tsid = opened(vault, user, kept(vault, user, provider, refresh_expires_at=refresh_ends),
+                      idle_expires_at=NOW + 7 * DAY)  # fmt: skip
+        vault.sessions.touch(tsid, idle_expires_at=NOW + 7 * DAY, now=NOW + 30 * MINUTE)
+        return tsid
+
+    def test_the_first_to_end_comes_first_and_no_more_than_asked_for(self, vault: TokenVault) -> None:
+        later = self.used(vault, refresh_ends=NOW + 20 * HOUR)
+        sooner = self.used(vault, refresh_ends=NOW + 10 * HOUR)
+        assert expiring(vault) == [sooner, later]
+        assert expiring(vault, limit=1) == [sooner]
+
+    def test_what_it_says_is_enough_to_refresh_it(self, vault: TokenVault) -> None:
+        tsid = self.used(vault, refresh_ends=NOW + 10 * HOUR, provider="google")
+        (found,) = vault.credentials.expiring(now=NOW + HOUR, until=NOW + DAY, limit=10)
+        assert (found.tsid, found.provider, found.refresh_expires_at) == (tsid, "google", NOW + 10 * HOUR)
+        assert found.credential_id == read(vault, tsid, "google").credential.id
+
+    def test_what_ends_later_ended_already_or_never_ends_is_left_alone(self, vault: TokenVault) -> None:
+        self.used(vault, refresh_ends=NOW + 2 * DAY)
+        self.used(vault, refresh_ends=NOW + 45 * MINUTE)
+        user = person()
+        opened(vault, user, kept(vault, user))
+        assert expiring(vault) == []
+
+    def test_what_nobody_used_since_it_was_obtained_is_left_to_end(self, vault: TokenVault) -> None:
+        tsid = self.used(vault, refresh_ends=NOW + 10 * HOUR)
+        refreshed_at = NOW + HOUR
+        seen = read(vault, tsid).credential
+        given = tokens("second", refresh_expires_at=NOW + 20 * HOUR)
+        assert vault.credentials.replace(seen.id, given, version_seen=seen.version, now=refreshed_at)
+        assert expiring(vault, refreshed_at + MINUTE) == []
+        vault.sessions.touch(tsid, idle_expires_at=NOW + 7 * DAY, now=refreshed_at + MINUTE)
+        assert expiring(vault, refreshed_at + 2 * MINUTE) == [tsid]
+
+    def test_a_shared_credential_comes_once(self, vault: TokenVault) -> None:
+        user = person()
+        github = kept(vault, user, refresh_expires_at=NOW + 10 * HOUR)
+        tsids = {opened(vault, user, github), opened(vault, user, github)}
+        (found,) = expiring(vault, NOW)
+        assert found in tsids
+
+    def test_the_dead_and_those_of_ended_sessions_and_inactive_people_are_left_alone(self, vault: TokenVault) -> None:
+        ends = NOW + 10 * HOUR
+        dead, closed, inactive = (self.used(vault, refresh_ends=ends) for _ in range(3))
+        credential = read(vault, dead).credential
+        vault.credentials.mark_dead(credential.id, version_seen=credential.version, reason="refused", now=NOW)
+        vault.sessions.close(closed, reason="admin", now=NOW)
+        User.objects.filter(pk=read(vault, inactive).session.user_id).update(is_active=False)
+        assert expiring(vault) == []
+
+    def test_one_that_is_being_refreshed_is_left_alone(self, vault: TokenVault) -> None:
+        tsid = self.used(vault, refresh_ends=NOW + 10 * HOUR)
+        assert lease(vault, read(vault, tsid).credential, seconds_from_now=3600)
+        assert expiring(vault) == []
+        assert expiring(vault, NOW + 2 * HOUR) == [tsid]

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 
 from accounts.models import User
-from accounts.vault.base import CredentialState, NotConnected, TokenSet, TokenVault
+from accounts.vault.base import Approved, CredentialState, NotConnected, TokenSet, TokenVault
 from tests.contracts.credentials import lease, read
 from tests.contracts.people import HOUR, MINUTE, NOW, kept, opened, person, tokens
 
@@ -140,3 +140,43 @@ class RacesContract:
         swept = at_once(2, lambda _: vault.sessions.sweep(now=NOW + HOUR, limit=100))
         assert sum(swept) + vault.sessions.sweep(now=NOW + HOUR, limit=100) == 20
         assert vault.credentials.of_user(user.pk) == []
+
+    def test_a_link_made_while_its_session_closes_is_never_left_behind(self, vault: TokenVault) -> None:
+        for _ in range(ROUNDS):
+            user = person()
+            github, google = kept(vault, user, "github"), kept(vault, user, "google")
+            tsid = opened(vault, user, github)
+
+            def link_or_close(number: int, tsid: str = tsid, google: CredentialState = google) -> bool:
+                if number:
+                    return vault.sessions.close(tsid, reason="revoked", now=NOW)
+                try:
+                    return vault.sessions.link(tsid, Approved(google.id, "google", ("mail",)), now=NOW)
+                except NotConnected:
+                    return False
+
+            linked, closed = at_once(2, link_or_close)
+            assert closed
+            left = {state.provider for state in vault.credentials.of_user(user.pk)}
+            assert left == (set() if linked else {"google"})
+
+    def test_parallel_links_to_one_provider_make_one_with_all_scopes(self, vault: TokenVault) -> None:
+        user = person()
+        tsid, github = opened(vault, user), kept(vault, user)
+        assert (
+            at_once(
+                RACERS,
+                lambda number: vault.sessions.link(tsid, Approved(github.id, "github", (f"scope{number}",)), now=NOW),
+            )
+            == [True] * RACERS
+        )
+        assert set(read(vault, tsid).approved_scopes) == {f"scope{number}" for number in range(RACERS)}
+
+    def test_of_many_that_claim_a_revocation_one_gets_it(self, vault: TokenVault) -> None:
+        for _ in range(RACERS):
+            user = person()
+            vault.sessions.close(opened(vault, user, kept(vault, user)), reason="x", now=NOW, revoke_at={"github"})
+        claims = at_once(RACERS, lambda _: vault.revocations.claim(now=NOW, until=NOW + HOUR, limit=2))
+        claims.append(vault.revocations.claim(now=NOW, until=NOW + HOUR, limit=RACERS))
+        handed_out = [queued.id for claim in claims for queued in claim]
+        assert len(handed_out) == len(set(handed_out)) == RACERS

@@ -201,3 +201,58 @@ class SessionsContract:
         vault.credentials.keep(user.pk, "github", github.subject, tokens("again"), now=NOW + HOUR)
         assert vault.sessions.sweep(now=NOW + 5 * DAY, limit=100) == 0
         assert vault.credentials.tokens(tsid, "github", now=NOW + 5 * DAY).tokens.access_token == "access-again"
+
+    def test_a_session_is_linked_to_one_more_credential(self, vault: TokenVault) -> None:
+        user = person()
+        tsid = opened(vault, user, kept(vault, user, "github"))
+        google = kept(vault, user, "google")
+        assert vault.sessions.link(tsid, Approved(google.id, "google", ("calendar",)), now=NOW)
+        entry = vault.credentials.tokens(tsid, "google", now=NOW)
+        assert entry.tokens == tokens()
+        assert entry.approved_scopes == ("calendar",)
+        assert vault.credentials.tokens(tsid, "github", now=NOW).approved_scopes == ("repo",)
+
+    def test_linking_again_widens_the_scopes_and_never_narrows_them(self, vault: TokenVault) -> None:
+        user = person()
+        github = kept(vault, user)
+        tsid = opened(vault, user, github)
+        assert vault.sessions.link(tsid, Approved(github.id, "github", ("gist", "repo")), now=NOW)
+        assert vault.credentials.tokens(tsid, "github", now=NOW).approved_scopes == ("repo", "gist")
+        assert vault.sessions.link(tsid, Approved(github.id, "github", ()), now=NOW)
+        assert vault.credentials.tokens(tsid, "github", now=NOW).approved_scopes == ("repo", "gist")
+
+    def test_a_linked_credential_is_no_orphan_any_more(self, vault: TokenVault) -> None:
+        user = person()
+        tsid = opened(vault, user, expires_at=NOW + 7 * DAY, idle_expires_at=NOW + 7 * DAY)
+        github = kept(vault, user)
+        vault.sessions.link(tsid, Approved(github.id, "github", ("repo",)), now=NOW)
+        vault.sessions.sweep(now=NOW + DAY, limit=100)
+        assert vault.credentials.tokens(tsid, "github", now=NOW + DAY).tokens == tokens()
+
+    def test_a_link_moves_to_another_account_and_the_one_left_behind_is_destroyed(self, vault: TokenVault) -> None:
+        user = person()
+        old = kept(vault, user)
+        tsid, other = opened(vault, user, old), opened(vault, user, old)
+        new = vault.credentials.keep(user.pk, "github", "another account", tokens("new"), now=NOW)
+        assert vault.sessions.link(tsid, Approved(new.id, "github", ("repo",)), now=NOW)
+        assert vault.credentials.tokens(tsid, "github", now=NOW).tokens == tokens("new")
+        assert vault.credentials.tokens(other, "github", now=NOW).tokens == tokens()
+        assert vault.sessions.link(other, Approved(new.id, "github", ("repo",)), now=NOW)
+        assert [state.id for state in vault.credentials.of_user(user.pk)] == [new.id]
+
+    def test_nothing_is_linked_to_a_session_that_ended(self, vault: TokenVault) -> None:
+        user = person()
+        closed, ran_out = opened(vault, user), opened(vault, user)
+        vault.sessions.close(closed, reason="admin", now=NOW)
+        github = kept(vault, user)
+        for tsid, moment in ((closed, NOW), (ran_out, NOW + DAY), ("unknown", NOW), ("nul\x00", NOW)):
+            assert not vault.sessions.link(tsid, Approved(github.id, "github", ("repo",)), now=moment)
+
+    def test_somebody_elses_credential_is_not_linked(self, vault: TokenVault) -> None:
+        user, somebody = person(), person()
+        tsid = opened(vault, user)
+        theirs, mine = kept(vault, somebody), kept(vault, user)
+        for credential_id, provider in ((theirs.id, "github"), (mine.id, "google"), (uuid4(), "github")):
+            with pytest.raises(NotConnected):
+                vault.sessions.link(tsid, Approved(credential_id, provider, ("repo",)), now=NOW)
+        assert vault.credentials.all_tokens(tsid, now=NOW).by_provider == {}

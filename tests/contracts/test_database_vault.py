@@ -10,14 +10,15 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import AuditEvent, Credential, Link, TokenSession
+from accounts.models import AuditEvent, Credential, Link, Revocation, TokenSession
 from accounts.vault.base import Damaged, NotConnected, TokenSet, TokenVault
 from accounts.vault.database import DatabaseVault
 from accounts.vault.handles import HandleSealing
 from accounts.vault.keyring import KeyRingSealing
-from tests.contracts.credentials import CredentialsContract, lease, read
+from tests.contracts.credentials import CredentialsContract, ExpiringContract, lease, read
 from tests.contracts.people import DAY, HOUR, MINUTE, NOW, kept, new_session, opened, person, tokens
 from tests.contracts.races import RACERS, RacesContract, at_once
+from tests.contracts.revocations import RevocationsContract, claimed, ended
 from tests.contracts.sessions import SessionsContract
 
 Count = Callable[[Callable[[], object]], int]
@@ -39,6 +40,33 @@ class TestDatabaseSessions(InDatabase, SessionsContract):
 @pytest.mark.django_db
 class TestDatabaseCredentials(InDatabase, CredentialsContract):
     pass
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db
+class TestDatabaseExpiring(InDatabase, ExpiringContract):
+    pass
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db
+class TestDatabaseRevocations(InDatabase, RevocationsContract):
+    def test_a_finished_row_is_a_receipt_without_tokens(self, vault: TokenVault) -> None:
+        tsid, (credential_id,) = ended(vault, person(), "github")
+        claimed(vault)
+        vault.revocations.finish(credential_id, state="done", outcome="revoked", now=NOW + MINUTE)
+        row = Revocation.objects.get(tsid=tsid)
+        assert (row.state, row.outcome, row.finished_at, row.attempts) == ("done", "revoked", NOW + MINUTE, 1)
+        assert row.sealed_tokens == ""
+
+    def test_one_that_was_tampered_with_is_given_up_loudly(self, vault: TokenVault) -> None:
+        (first, (id_1,)), (second, (id_2,)) = ended(vault, person(), "github"), ended(vault, person(), "github")
+        swapped = Revocation.objects.get(pk=id_2).sealed_tokens
+        Revocation.objects.filter(pk=id_1).update(sealed_tokens=swapped)
+        assert [queued.tsid for queued in claimed(vault)] == [second]
+        row = Revocation.objects.get(tsid=first)
+        assert (row.state, row.outcome, row.sealed_tokens) == ("failed", "damaged", "")
+        assert AuditEvent.objects.filter(event="vault.damaged", tsid=first).count() == 1
 
 
 @pytest.mark.postgres
@@ -124,6 +152,16 @@ class TestStatements(InDatabase):
         assert count(lambda: vault.sessions.close(tsid, reason="revoked", now=NOW)) == 4
         assert count(lambda: vault.sessions.close(tsid, reason="revoked", now=NOW)) == 1
 
+    def test_telling_a_provider_of_it_costs_two_more(self, vault: TokenVault, count: Count) -> None:
+        user = person()
+        tsid = opened(vault, user, kept(vault, user, "github"), kept(vault, user, "google"))
+        assert count(lambda: vault.sessions.close(tsid, reason="revoked", now=NOW, revoke_at={"github"})) == 6
+
+    def test_all_of_a_session_are_read_in_one_statement(self, vault: TokenVault, count: Count) -> None:
+        user = person()
+        tsid = opened(vault, user, *(kept(vault, user, f"provider-{number}") for number in range(5)))
+        assert count(lambda: vault.credentials.all_tokens(tsid, now=NOW)) == 1
+
     def test_sweeping_a_hundred_costs_no_more_than_sweeping_one(self, vault: TokenVault, count: Count) -> None:
         def expired(number: int) -> None:
             for _ in range(number):
@@ -202,6 +240,13 @@ class TestTampering(InDatabase):
         tsid = opened(vault, user, kept(vault, user))
         with pytest.raises(Damaged, match="vault key t1,"):
             read(DatabaseVault(sealed_by=KeyRingSealing({"other": bytes(32)})), tsid)
+
+    def test_one_damaged_row_does_not_hide_the_others(self, vault: TokenVault) -> None:
+        user = person()
+        tsid = opened(vault, user, kept(vault, user, "github"), kept(vault, user, "google"))
+        Credential.objects.filter(provider="github").update(sealed_tokens="planted")
+        entries = vault.credentials.all_tokens(tsid, now=NOW)
+        assert (list(entries.by_provider), entries.damaged) == (["google"], {"github"})
 
     def test_a_damaged_row_is_mended_by_signing_in_again(self, vault: TokenVault) -> None:
         user = person()

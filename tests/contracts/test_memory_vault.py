@@ -6,8 +6,9 @@ import pytest
 
 from accounts.vault.base import TokenVault
 from accounts.vault.memory import MemoryVault
-from tests.contracts.credentials import CredentialsContract
+from tests.contracts.credentials import CredentialsContract, ExpiringContract
 from tests.contracts.races import RacesContract
+from tests.contracts.revocations import RevocationsContract
 from tests.contracts.sessions import SessionsContract
 
 
@@ -24,6 +25,16 @@ class TestMemorySessions(InMemory, SessionsContract):
 
 @pytest.mark.django_db
 class TestMemoryCredentials(InMemory, CredentialsContract):
+    pass
+
+
+@pytest.mark.django_db
+class TestMemoryExpiring(InMemory, ExpiringContract):
+    pass
+
+
+@pytest.mark.django_db
+class TestMemoryRevocations(InMemory, RevocationsContract):
     pass
 
 
