@@ -31,7 +31,7 @@ def configure(options: dict[str, Any]) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(options["level"])
-    for chatty in ("oauthlib", "oauth2_provider", "urllib3", "requests_oauthlib", "social"):
+    for chatty in ("oauthlib", "oauth2_provider", "urllib3", "requests_oauthlib", "social", "boto3", "botocore"):
         logging.getLogger(chatty).setLevel("WARNING")  # their debug lines hold requests, and so codes and tokens
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

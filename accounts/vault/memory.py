@@ -7,10 +7,9 @@ sessions live, so whether one is active is asked through `is_active`.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
-from threading import RLock
 from uuid import UUID, uuid4
 
 from accounts.models import User
@@ -30,59 +29,7 @@ from accounts.vault.base import (
     TokenSet,
 )
 from accounts.vault.bounds import check_approved, check_identity, check_tokens, scope_text
-
-
-@dataclass
-class _Credential:
-    state: CredentialState
-    tokens: TokenSet
-    signed_in_at: datetime
-    unlinked_at: datetime | None
-    obtained_at: datetime
-    lease: tuple[str, datetime] | None = None
-
-    def is_leased(self, now: datetime) -> bool:
-        return self.lease is not None and self.lease[1] > now
-
-
-@dataclass
-class _Session:
-    tsid: str
-    new: NewSession
-    idle_expires_at: datetime
-    last_used_at: datetime
-
-    def is_live(self, now: datetime) -> bool:
-        return now < self.idle_expires_at
-
-
-@dataclass
-class _Queued:
-    what: Revocable
-    due_at: datetime
-
-
-@dataclass
-class _Store:
-    """What all three share. A closed session is forgotten: nothing asks a memory for its history."""
-
-    lock: RLock = field(default_factory=RLock)
-    sessions: dict[str, _Session] = field(default_factory=dict)
-    credentials: dict[UUID, _Credential] = field(default_factory=dict)
-    queue: dict[UUID, _Queued] = field(default_factory=dict)
-
-    def destroy_unused(
-        self, credential_ids: Iterable[UUID], tsid: str, *, now: datetime, revoke_at: Collection[str]
-    ) -> None:
-        """Destroy those of these credentials that no live session uses, and queue what is to be told of them."""
-        used = {approved.credential_id for session in self.sessions.values() if session.is_live(now)
-                for approved in session.new.approved}  # fmt: skip
-        for credential_id in set(credential_ids) - used:
-            held = self.credentials.pop(credential_id, None)
-            if held and held.state.provider in revoke_at:
-                state = held.state
-                told = Revocable(state.id, state.user_id, state.provider, state.subject, tsid, 0, held.tokens)
-                self.queue[state.id] = _Queued(told, now)
+from accounts.vault.memory_store import HeldCredential, HeldSession, Store
 
 
 def _user_is_active(user_id: UUID) -> bool:
@@ -92,7 +39,7 @@ def _user_is_active(user_id: UUID) -> bool:
 class MemorySessions:
     """Token sessions in a dict, oldest first."""
 
-    def __init__(self, store: _Store, is_active: Callable[[UUID], bool]) -> None:
+    def __init__(self, store: Store, is_active: Callable[[UUID], bool]) -> None:
         self._store = store
         self.user_is_active = is_active
 
@@ -101,7 +48,7 @@ class MemorySessions:
         with self._store.lock:
             self._claim(new.user_id, new.approved)
             tsid = secrets.token_urlsafe(24)
-            self._store.sessions[tsid] = _Session(tsid, new, min(new.idle_expires_at, new.expires_at), now)
+            self._store.sessions[tsid] = HeldSession(tsid, new, min(new.idle_expires_at, new.expires_at), now)
             return tsid
 
     def link(self, tsid: str, approved: Approved, *, now: datetime, revoke_at: Collection[str] = ()) -> bool:
@@ -188,7 +135,7 @@ class MemorySessions:
 class MemoryCredentials:
     """Token sets in a dict."""
 
-    def __init__(self, store: _Store, sessions: MemorySessions) -> None:
+    def __init__(self, store: Store, sessions: MemorySessions) -> None:
         self._store = store
         self._sessions = sessions
 
@@ -203,7 +150,7 @@ class MemoryCredentials:
                     held.unlinked_at = held.unlinked_at and now
                     return held.state
             state = CredentialState(uuid4(), user_id, provider, subject, (), 0, True, False, None)
-            made = _Credential(state, tokens, signed_in_at=now, unlinked_at=now, obtained_at=now)
+            made = HeldCredential(state, tokens, signed_in_at=now, unlinked_at=now, obtained_at=now)
             _store_tokens(made, tokens)
             self._store.credentials[state.id] = made
             return made.state
@@ -276,7 +223,7 @@ class MemoryCredentials:
             held.lease = None
             return True
 
-    def _seen(self, credential_id: UUID, version: int) -> _Credential | None:
+    def _seen(self, credential_id: UUID, version: int) -> HeldCredential | None:
         held = self._store.credentials.get(credential_id)
         return held if held and held.state.version == version else None
 
@@ -284,7 +231,7 @@ class MemoryCredentials:
 class MemoryRevocations:
     """What providers are still to be told. What is finished is forgotten."""
 
-    def __init__(self, store: _Store) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
 
     def claim(self, *, now: datetime, until: datetime, limit: int) -> Sequence[Revocable]:
@@ -309,7 +256,7 @@ class MemoryVault:
     """One process's vault. `is_active` says whether a person may still act."""
 
     def __init__(self, is_active: Callable[[UUID], bool] = _user_is_active) -> None:
-        store = _Store()
+        store = Store()
         self.sessions = MemorySessions(store, is_active)
         self.credentials = MemoryCredentials(store, self.sessions)
         self.revocations = MemoryRevocations(store)
@@ -318,7 +265,7 @@ class MemoryVault:
         """Nothing to reach."""
 
 
-def _store_tokens(held: _Credential, tokens: TokenSet) -> None:
+def _store_tokens(held: HeldCredential, tokens: TokenSet) -> None:
     held.tokens, held.lease = tokens, None
     held.state = replace(
         held.state,
