@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
-from tests.fakes.oauth2 import FakeOAuth2, Grant
+from tests.fakes.oauth2 import CLIENT_ID, CLIENT_SECRET, FakeOAuth2, Grant
 from tests.fakes.server import Reply, Seen
 
 
@@ -15,6 +17,7 @@ class FakeGithub(FakeOAuth2):
     auth_method = "client_secret_post"
     expires_in = None
     gives_refresh_token = False
+    revocation_path = ""  # it has its own way
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,9 +45,22 @@ class FakeGithub(FakeOAuth2):
         return Reply(200, {"error": names.get(error, error), "error_uri": "javascript:alert(1)"})
 
     def more(self, seen: Seen) -> Reply:
+        if (seen.method, seen.path) == ("DELETE", f"/applications/{CLIENT_ID}/token"):
+            return self._delete_token(seen)
         grant = self.bearer(seen)
         if seen.path != "/user/emails" or grant is None:
             return Reply(404, {"message": "Not Found"})
         if not self.is_app and not {"user", "user:email"} & set(grant.scopes):
             return Reply(404, {"message": "Not Found"})
         return Reply(200, self.emails)
+
+    def _delete_token(self, seen: Seen) -> Reply:
+        """The REST API's own call: Basic with the app's id and secret as they are, one access token as JSON."""
+        with self.lock:
+            if self.revocation_faults:
+                return self.revocation_faults.pop(0)
+            expected = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
+            if seen.headers.get("authorization") != f"Basic {expected}":
+                return Reply(401, {"message": "Bad credentials"})
+            known = self.end_grant(json.loads(seen.body)["access_token"])
+            return Reply(204, body=b"") if known else Reply(404, {"message": "Not Found"})

@@ -1,4 +1,4 @@
-"""A plain OAuth 2.0 provider: code with PKCE, refresh with rotation and reuse detection, a user endpoint."""
+"""A plain OAuth 2.0 provider: code with PKCE, refresh with rotation and reuse detection, revocation, a user endpoint."""
 
 from __future__ import annotations
 
@@ -30,10 +30,12 @@ class Grant:
 class FakeOAuth2(FakeServer):
     """Subclasses override the leaves: `profile`, `token_answer`, `callback_params`, `more`.
 
-    `person` is who is signed in at the provider. `faults` are replies given, in order, in place of a token.
+    `person` is who is signed in at the provider. `faults` are replies given, in order, in place of a token, and
+    `revocation_faults` in place of a revocation; `revoked` are the tokens it was told of, in order.
     """
 
     authorize_path, token_path, userinfo_path = "/authorize", "/token", "/userinfo"
+    revocation_path = "/revoke"
     auth_method = "client_secret_basic"
     expires_in: int | None = 3600
     gives_refresh_token = True
@@ -47,6 +49,8 @@ class FakeOAuth2(FakeServer):
         self.access_tokens: dict[str, Grant] = {}
         self.spent: set[str] = set()
         self.faults: list[Reply] = []
+        self.revocation_faults: list[Reply] = []
+        self.revoked: list[str] = []
         self.params: dict[str, str | None] = {}
         """Merged into what the callback gets; None leaves a parameter out."""
 
@@ -74,6 +78,7 @@ class FakeOAuth2(FakeServer):
             ("GET", self.authorize_path): self._authorize,
             ("POST", self.token_path): self._token,
             ("GET", self.userinfo_path): self._userinfo,
+            ("POST", self.revocation_path): self._revoke,
         }
         return routes.get((seen.method, seen.path), self.more)(seen)
 
@@ -138,6 +143,25 @@ class FakeOAuth2(FakeServer):
             tokens["refresh_token"] = f"CANARY-RT-{secrets.token_urlsafe(16)}"
             self.refresh_tokens[tokens["refresh_token"]] = grant
         return self.token_answer(grant, tokens)
+
+    def _revoke(self, seen: Seen) -> Reply:
+        """RFC 7009: 200 for unknown tokens too."""
+        with self.lock:
+            if self.revocation_faults:
+                return self.revocation_faults.pop(0)
+            if not self._authenticated(seen):
+                return self.refused("invalid_client", 401)
+            self.end_grant(seen.form.get("token", ""))
+            return Reply(200, body=b"")
+
+    def end_grant(self, token: str) -> bool:
+        """Note that the token is to end, and end all tokens of its grant; whether it was alive."""
+        self.revoked.append(token)
+        grant = self.refresh_tokens.get(token) or self.access_tokens.get(token)
+        for tokens in (self.refresh_tokens, self.access_tokens):
+            for each in [each for each, whose in tokens.items() if whose is grant]:
+                del tokens[each]
+        return grant is not None
 
     def _authenticated(self, seen: Seen) -> bool:
         """By exactly the one method: a secret in the body beside Basic is refused (RFC 6749 s2.3)."""

@@ -68,6 +68,7 @@ class FakeOidc(FakeOAuth2):
             "token_endpoint": self.url + self.token_path,
             "userinfo_endpoint": self.url + self.userinfo_path,
             "jwks_uri": f"{self.url}/jwks",
+            "revocation_endpoint": self.url + self.revocation_path,
             "id_token_signing_alg_values_supported": [self.algorithm],
             "token_endpoint_auth_methods_supported": [self.auth_method],
             "authorization_response_iss_parameter_supported": True,
@@ -141,6 +142,14 @@ class FakeGoogle(FakeOidc):
         tokens["scope"] = " ".join(prefix + scope if scope in {"email", "profile"} else scope for scope in grant.scopes)
         return super().token_answer(grant, tokens)
 
+    def _revoke(self, seen: Seen) -> Reply:
+        """Nobody authenticates, a token that is not alive is an error, and one token ends its grant."""
+        with self.lock:
+            if self.revocation_faults:
+                return self.revocation_faults.pop(0)
+            known = set(seen.form) == {"token"} and self.end_grant(seen.form["token"])
+            return Reply(200, {}) if known else Reply(400, {"error": "invalid_token"})
+
 
 class FakeEntra(FakeOidc):
     """Keys without `alg`; over a shared tenant, an issuer that is a template. Wants `scope` at a refresh."""
@@ -159,7 +168,7 @@ class FakeEntra(FakeOidc):
             "preferred_username": "edsger@example.com",
             "email": "edsger@example.com",
         }
-        self.document = {"authorization_response_iss_parameter_supported": False}
+        self.document = {"authorization_response_iss_parameter_supported": False, "revocation_endpoint": None}
 
     @property
     def configured_issuer(self) -> str:

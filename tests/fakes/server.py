@@ -14,7 +14,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 @dataclass
 class Seen:
-    """One request. `query` and `form` are decoded, `headers` has lower-case names, `peer` is the connection's port."""
+    """One request. `query` and `form` are decoded, `headers` has lower-case names, `peer` is the connection's port, `body`
+    is what `form` was read from."""
 
     method: str
     path: str
@@ -22,6 +23,7 @@ class Seen:
     form: dict[str, str]
     headers: dict[str, str]
     peer: int
+    body: str = ""
 
 
 @dataclass
@@ -62,6 +64,7 @@ class FakeServer:
                     form=dict(parse_qsl(body, keep_blank_values=True)),
                     headers={name.lower(): value for name, value in self.headers.items()},
                     peer=self.client_address[1],
+                    body=body,
                 )
                 with fake.lock:
                     fake.seen.append(seen)
@@ -81,7 +84,7 @@ class FakeServer:
                 except (BrokenPipeError, ConnectionResetError):
                     self.close_connection = True  # the caller did not wait
 
-            do_POST = do_GET
+            do_POST = do_DELETE = do_GET
 
             def log_message(self, *args: Any) -> None:
                 """Quiet: `seen` is the record."""
