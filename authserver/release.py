@@ -2,109 +2,121 @@
 
 To an authenticated resource server, for a live session whose resource is one of that server's, whose user and client
 match, for an upstream the resource names, within the scopes approved. All of it is checked before any refresh; the
-audit row is written before the answer is sent.
+audit rows are written before the answer is sent. Token exchange and the by-tsid API both call `release`.
 """
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-
-from django.db.models import Exists
+from typing import Any
+from uuid import UUID
 
 from accounts import audit
-from accounts.vault.base import Entry, SessionGone
-from authserver.claims import AccessClaims
+from accounts.vault.base import Entries, Entry, SessionGone
+from authserver.connections import connect_url
 from authserver.errors import OAuthError
-from authserver.models import AccessToken, Client
-from authserver.resource_servers import Standing
-from upstream.errors import MissingScope, NeedsReauthorization, NotConnected, TemporarilyUnavailable
+from authserver.models import ResourceUpstream
+from upstream.errors import MissingScope, NotConnected, TemporarilyUnavailable, UpstreamError
 from upstream.models import Provider
-from upstream.refresh import Fresh, fresh_tokens
+from upstream.providers import unique
+from upstream.refresh import Fresh
+from upstream.refresh_all import Wanted, fresh_tokens_of_all
 
 
 class Refused(Exception):
     """The session or its client no longer allows a release; the message is for the log."""
 
 
-def jti_checksum(jti: str) -> str:
-    """How an access token that was ended early is known."""
-    return hashlib.sha256(jti.encode()).hexdigest()
+@dataclass(frozen=True)
+class Asker:
+    """The authenticated resource server, and where its request came from."""
+
+    client_id: str
+    address: str | None
 
 
-def check_client(claims: AccessClaims) -> None:
-    """The client still exists and is enabled, and this very token was not ended. One statement. Raises `Refused`."""
-    ended = AccessToken.objects.filter(token_checksum=jti_checksum(claims.jti))
-    row = (
-        Client.objects.filter(client_id=claims.client_id)
-        .annotate(ended=Exists(ended))
-        .values_list("disabled_at", "ended")
-        .first()
-    )
-    if row is None or row[0] is not None:
-        raise Refused("the client is gone or disabled")
-    if row[1]:
-        raise Refused("the access token was revoked")
+@dataclass(frozen=True)
+class Whose:
+    """The session, and what the asker's proof says about it: a verified JWT's claims, or the session itself."""
+
+    tsid: str
+    user_id: UUID
+    client_id: str
+    resource: str
 
 
-def upstream_token(
-    standing: Standing,
-    claims: AccessClaims,
-    provider: Provider,
+@dataclass(frozen=True)
+class Released:
+    """One upstream's outcome: a token, or the state that stands in its way."""
+
+    provider: Provider
+    outcome: Fresh | UpstreamError
+
+
+def release(
+    asker: Asker,
+    whose: Whose,
+    upstreams: Sequence[ResourceUpstream],
     *,
-    wanted_scopes: tuple[str, ...],
-    address: str | None,
+    wanted_scopes: Sequence[str] = (),
+    seen: Entries | None = None,
     now: datetime,
-) -> Fresh:
-    """The person's upstream token, fresh.
+) -> list[Released]:
+    """The person's token at each of these upstreams of the session's resource, or why there is none, in their order.
 
-    Raises `Refused`, or the upstream's state: `NotConnected`, `NeedsReauthorization`, `MissingScope`,
-    `TemporarilyUnavailable`. Every outcome is in the audit trail.
+    A token has the scopes that the resource's configuration names for the upstream now, and `wanted_scopes` besides;
+    lacking one is a state like any other. `seen` is the session as the vault gave it just now, where it has been read.
+    Raises `Refused`. Every outcome is in the audit trail by then.
     """
+    read = seen.by_provider if seen else {}
+    wanted = [
+        Wanted(entry.provider, unique(entry.scopes, wanted_scopes), read.get(entry.provider.name))
+        for entry in upstreams
+    ]
 
     def accept(entry: Entry) -> None:
         session = entry.session
         if not session.user_is_active:
             raise Refused("the user is not active")
-        if (session.user_id, session.client_id, session.resource) != (
-            claims.subject, claims.client_id, claims.audience,
-        ):  # fmt: skip
+        if (session.user_id, session.client_id, session.resource) != (whose.user_id, whose.client_id, whose.resource):
             raise Refused("the token and its session disagree")
 
-    def note(outcome: str, reason: str = "") -> None:
-        audit.record(
-            "vault.release",
-            outcome=outcome,
-            reason=reason,
-            actor=f"resource_server:{standing.client_id}",
-            user_id=claims.subject,
-            client_id=claims.client_id,
-            tsid=claims.tsid,
-            resource=claims.audience,
-            upstream=provider.name,
-            address=address,
-            now=now,
-        )
-
     try:
-        check_client(claims)
-        if not provider.enabled:
-            raise Refused("the upstream is disabled")
-        fresh = fresh_tokens(claims.tsid, provider, now=now, wanted_scopes=wanted_scopes, accept=accept)
-    except SessionGone:
-        note("refused", "session_gone")
-        raise Refused("the session is gone") from None
-    except Refused as refused:
-        note("refused", str(refused))
-        raise
-    except (NotConnected, NeedsReauthorization, MissingScope, TemporarilyUnavailable) as state:
-        note("failed", state_of(state))
-        raise
-    note("ok")
-    return fresh
+        outcomes = fresh_tokens_of_all(whose.tsid, wanted, now=now, accept=accept)
+    except (SessionGone, Refused) as error:
+        reason = "session_gone" if isinstance(error, SessionGone) else str(error)
+        names = [entry.provider.name for entry in upstreams]
+        audit.record_all([_event(asker, whose, name, "refused", reason) for name in names], now=now)
+        raise Refused(reason) from None
+    released = [Released(entry.provider, outcome) for entry, outcome in zip(upstreams, outcomes, strict=True)]
+    audit.record_all([_event_of(asker, whose, one) for one in released], now=now)
+    return released
 
 
-def state_of(error: Exception) -> str:
+def _event_of(asker: Asker, whose: Whose, one: Released) -> audit.Event:
+    if isinstance(one.outcome, Fresh):
+        return _event(asker, whose, one.provider.name, "ok", "")
+    return _event(asker, whose, one.provider.name, "failed", state_of(one.outcome))
+
+
+def _event(asker: Asker, whose: Whose, upstream: str, outcome: str, reason: str) -> audit.Event:
+    return audit.Event(
+        "vault.release",
+        outcome=outcome,
+        reason=reason,
+        actor=f"resource_server:{asker.client_id}",
+        user_id=whose.user_id,
+        client_id=whose.client_id,
+        tsid=whose.tsid,
+        resource=whose.resource,
+        upstream=upstream,
+        address=asker.address,
+    )
+
+
+def state_of(error: UpstreamError) -> str:
     """The `state` member of interface.md for an upstream error."""
     if isinstance(error, NotConnected):
         return "not_connected"
@@ -115,10 +127,24 @@ def state_of(error: Exception) -> str:
     return "needs_reauthorization"
 
 
-def describe(error: Exception, provider: Provider, connect_url: str) -> OAuthError:
-    """The OAuth error for an upstream state: what happened, in words, and where to send the person."""
+def token_members(fresh: Fresh, *, now: datetime) -> dict[str, Any]:
+    """What an answer says about a token (RFC 6749 section 5.1). Its type here is how it is used: as a bearer token."""
+    members: dict[str, Any] = {"access_token": fresh.access_token, "token_type": "Bearer"}
+    if fresh.expires_at is not None:
+        members["expires_in"] = max(0, int((fresh.expires_at - now).total_seconds()))
+    if fresh.scopes:
+        members["scope"] = " ".join(fresh.scopes)
+    return members
+
+
+def describe(one: Released, tsid: str) -> OAuthError:
+    """The OAuth error for an upstream that gave no token: what happened, in words, and where to send the person."""
+    error, provider = one.outcome, one.provider
+    assert isinstance(error, UpstreamError)  # noqa: S101 - narrows the type: the caller has a `Fresh` otherwise
     state = state_of(error)
     if isinstance(error, TemporarilyUnavailable):
+        if not provider.enabled:
+            return OAuthError("invalid_target", f"{provider.title} is switched off here.", members={"state": state})
         return OAuthError(
             "temporarily_unavailable",
             f"{provider.title} does not answer properly at the moment. Try again shortly.",
@@ -127,12 +153,15 @@ def describe(error: Exception, provider: Provider, connect_url: str) -> OAuthErr
             members={"state": state},
             detail=error.reason,
         )
-    words = {
-        "not_connected": f"The person has not connected {provider.title}.",
-        "missing_scope": f"The person has not approved these scopes of {provider.title}.",
-        "needs_reauthorization": f"{provider.title} no longer honours the stored grant; the person must sign in again.",
-    }
-    members: dict[str, object] = {"state": state, "connect_url": connect_url}
-    if isinstance(error, MissingScope):
-        members["missing_scopes"] = list(error.missing_scopes)
-    return OAuthError("invalid_grant", words[state], members=members)
+    missing = error.missing_scopes if isinstance(error, MissingScope) else ()
+    members: dict[str, object] = {"state": state, "connect_url": connect_url(tsid, provider, missing)}
+    if missing:
+        members["missing_scopes"] = list(missing)
+    return OAuthError("invalid_grant", _WORDS[state].format(title=provider.title), members=members)
+
+
+_WORDS = {
+    "not_connected": "The person has not connected {title}.",
+    "missing_scope": "The person has not approved these scopes of {title}.",
+    "needs_reauthorization": "{title} no longer honours the stored grant; the person must sign in again.",
+}

@@ -54,19 +54,20 @@ def fresh_tokens(
     now: datetime | Clock,
     wanted_scopes: Sequence[str] = (),
     accept: Accept | None = None,
+    seen: Entry | None = None,
     sleep: Callable[[float], None] = time.sleep,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Fresh:
     """The session's token at this provider, with at least a minute left or without an end.
 
     `accept` sees the session before anything else is done with it and may raise. One statement while the token is
-    fresh. Raises `NotConnected`, `NeedsReauthorization`, `MissingScope`, `TemporarilyUnavailable`, and the vault's
-    `SessionGone`.
+    fresh, none where the entry was `seen` just now. Raises `NotConnected`, `NeedsReauthorization`, `MissingScope`,
+    `TemporarilyUnavailable`, and the vault's `SessionGone`.
     """
     if not provider.enabled:
         raise TemporarilyUnavailable("provider_disabled", provider=provider.name, retry_after_seconds=60)
     attempt = _Attempt(tsid, provider, _clock(now, monotonic), tuple(wanted_scopes), accept)
-    entry = attempt.read()
+    entry = attempt.read() if seen is None else attempt.check(seen)
     if attempt.is_fresh(entry):
         return _fresh(entry)
     give_up_at = monotonic() + WAIT_SECONDS
@@ -81,6 +82,11 @@ def fresh_tokens(
         entry = attempt.read()
         if attempt.is_fresh(entry):
             return _fresh(entry)
+
+
+def is_due(entry: Entry, now: datetime) -> bool:
+    """Whether this entry's token is to be refreshed before it is given out, as far as that can be."""
+    return entry.credential.live and not _lasts(entry.tokens.expires_at, now + _due(entry.tokens))
 
 
 def _clock(now: datetime | Clock, monotonic: Callable[[], float]) -> Clock:
@@ -115,6 +121,13 @@ class _Attempt:
             raise NotConnected("not_connected", provider=name) from None
         except base.Damaged:  # the vault has said so, loudly; a new sign-in is what mends it
             raise NeedsReauthorization("damaged", provider=name) from None
+        except base.SealingUnavailable:
+            raise TemporarilyUnavailable("sealing_unavailable", provider=name) from None
+        return self.check(entry)
+
+    def check(self, entry: Entry) -> Entry:
+        """The same entry, if a token may come of it."""
+        name = self.provider.name
         if self.accept is not None:
             self.accept(entry)
         if not entry.credential.live:

@@ -41,6 +41,10 @@ class Damaged(VaultError):
     """A sealed value did not open: wrong key, swapped row, flipped bit, planted text. Refused loudly."""
 
 
+class SealingUnavailable(VaultError):
+    """What seals and opens cannot be asked now (a KMS that does not answer): nothing is known to be damaged. Try again."""
+
+
 @dataclass(frozen=True)
 class TokenSet:
     """What a provider's token endpoint gave, as it gave it. `scopes` are those the provider says it granted."""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
+from django.db.models import Exists
+
 from authserver import verify
 from authserver.claims import AccessClaims
-from authserver.connections import connect_url
 from authserver.errors import OAuthError
 from authserver.grants import context
-from authserver.release import Refused, describe, upstream_token
+from authserver.models import AccessToken, Client, ResourceUpstream
+from authserver.release import Asker, Refused, Whose, describe, release, token_members
 from authserver.resource_servers import Standing, authenticate
-from upstream.errors import MissingScope, NeedsReauthorization, NotConnected, TemporarilyUnavailable
-from upstream.models import Provider
 from upstream.refresh import Fresh
 
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - RFC 8693 section 3
@@ -48,16 +49,18 @@ def exchange(ours: context.TokenContext) -> dict[str, Any]:
         raise refused(flaw)
     if standing.resource is None or not standing.resource.enabled:
         raise refused("the audience is not one of the caller's resources")
-    provider = choose_upstream(standing, parameters)
+    upstream = choose_upstream(standing, parameters)
     wanted = tuple(parameters.get("scope", "").split())
+    whose = Whose(claims.tsid, claims.subject, claims.client_id, claims.audience)
+    asker = Asker(standing.client_id, ours.address)
     try:
-        fresh = upstream_token(standing, claims, provider, wanted_scopes=wanted, address=ours.address, now=ours.now)
+        check_still_good(claims)
+        [released] = release(asker, whose, [upstream], wanted_scopes=wanted, now=ours.now)
     except Refused as reason:
         raise refused(str(reason)) from None
-    except (NotConnected, NeedsReauthorization, MissingScope, TemporarilyUnavailable) as state:
-        scopes = state.missing_scopes if isinstance(state, MissingScope) else ()
-        raise describe(state, provider, connect_url(claims.tsid, provider, scopes)) from None
-    return answer_of(fresh, ours)
+    if isinstance(released.outcome, Fresh):
+        return {"issued_token_type": ACCESS_TOKEN, **token_members(released.outcome, now=ours.now)}
+    raise describe(released, claims.tsid)
 
 
 def refused(detail: str) -> OAuthError:
@@ -77,29 +80,36 @@ def check_shape(parameters: dict[str, str]) -> None:
         raise OAuthError("invalid_request", "actor_token is not supported.")
 
 
-def choose_upstream(standing: Standing, parameters: dict[str, str]) -> Provider:
+def check_still_good(claims: AccessClaims) -> None:
+    """The client still exists and is enabled, and this very token was not ended. One statement. Raises `Refused`."""
+    ended = AccessToken.objects.filter(token_checksum=jti_checksum(claims.jti))
+    row = (
+        Client.objects.filter(client_id=claims.client_id)
+        .annotate(ended=Exists(ended))
+        .values_list("disabled_at", "ended")
+        .first()
+    )
+    if row is None or row[0] is not None:
+        raise Refused("the client is gone or disabled")
+    if row[1]:
+        raise Refused("the access token was revoked")
+
+
+def jti_checksum(jti: str) -> str:
+    """How an access token that was ended early is known."""
+    return hashlib.sha256(jti.encode()).hexdigest()
+
+
+def choose_upstream(standing: Standing, parameters: dict[str, str]) -> ResourceUpstream:
     """The upstream that `audience` names or `resource` belongs to; the only one where neither is given."""
     audience, resource = parameters.get("audience"), parameters.get("resource")
-    candidates = [entry.provider for entry in standing.upstreams]
+    candidates = list(standing.upstreams)
     if audience is not None:
-        candidates = [provider for provider in candidates if provider.name == audience]
+        candidates = [entry for entry in candidates if entry.provider.name == audience]
     if resource is not None:
-        candidates = [provider for provider in candidates if resource in provider.api_resources]
+        candidates = [entry for entry in candidates if resource in entry.provider.api_resources]
     if len(candidates) == 1:
         return candidates[0]
     if candidates:
         raise OAuthError("invalid_target", "This resource has several upstreams: name one as audience.")
     raise OAuthError("invalid_target", "This resource has no such upstream.")
-
-
-def answer_of(fresh: Fresh, ours: context.TokenContext) -> dict[str, Any]:
-    answer: dict[str, Any] = {
-        "access_token": fresh.access_token,
-        "issued_token_type": ACCESS_TOKEN,
-        "token_type": "Bearer",
-    }
-    if fresh.expires_at is not None:
-        answer["expires_in"] = max(0, int((fresh.expires_at - ours.now).total_seconds()))
-    if fresh.scopes:
-        answer["scope"] = " ".join(fresh.scopes)
-    return answer

@@ -8,12 +8,10 @@ import pytest
 
 from authserver.errors import OAuthError, invalid_client
 from authserver.exchange.grant import NOT_OURS
-from authserver.release import describe
+from authserver.release import Released, describe
 from tests.documentation.documents import ROOT
 from upstream.errors import MissingScope, NeedsReauthorization, NotConnected, TemporarilyUnavailable, UpstreamError
 from upstream.models import Provider
-
-CONNECT_URL = "https://auth.example.com/oauth/connect/ticket"
 
 
 def rows() -> list[tuple[int, str, str, str]]:
@@ -36,7 +34,7 @@ def remedy_for(error: OAuthError) -> str:
     ids=lambda state: type(state).__name__,
 )
 def test_each_state_of_an_upstream_has_its_row(state: UpstreamError) -> None:
-    error = describe(state, Provider(name="github", type=Provider.Type.GITHUB), CONNECT_URL)
+    error = describe(Released(Provider(name="github", type=Provider.Type.GITHUB), state), "a-tsid")
     remedy = remedy_for(error)
     assert ("Retry-After" in error.headers) == ("`Retry-After`" in remedy)
     assert ("connect_url" in error.members) == ("`connect_url`" in remedy or remedy.startswith("the same"))
