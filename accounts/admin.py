@@ -1,5 +1,5 @@
-"""What we keep, shown: credentials, links and the audit trail. People and sessions are `authserver.console`'s, because
-what an operator does to them ends tokens.
+"""What we keep, shown: credentials, links, receipts of revocations, vault keys and the audit trail. People and sessions are
+`authserver.console`'s, because what an operator does to them ends tokens.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
 from accounts.admin_base import ConsoleAdmin, ReadOnlyAdmin
-from accounts.models import AuditEvent, Credential, Link
+from accounts.models import AuditEvent, Credential, Link, Revocation, VaultKey
 
 admin.site.unregister(Group)
 
@@ -62,6 +62,26 @@ class LinkAdmin(ReadOnlyAdmin):
     searched = ("session__tsid", "credential__id")
     list_select_related = ("session", "credential")
     ordering = ("-id",)
+
+
+@admin.register(Revocation)
+class RevocationAdmin(ReadOnlyAdmin):
+    """What providers were told, or are to be told. The sealed tokens appear nowhere."""
+
+    list_display = ("queued_at", "provider", "state", "outcome", "attempts", "due_at", "finished_at", "user_id")
+    fields = (*list_display, "id", "subject", "tsid")
+    searched = ("id", "user_id", "tsid")
+    list_filter = ("state",)
+    ordering = ("-queued_at", "-id")
+
+
+@admin.register(VaultKey)
+class VaultKeyAdmin(ReadOnlyAdmin):
+    """Which keys values are, or were, sealed with; never a key, nor what one is checked by."""
+
+    list_display = ("id", "first_used_at", "retired_at")
+    fields = list_display
+    ordering = ("-first_used_at",)
 
 
 @admin.register(AuditEvent)

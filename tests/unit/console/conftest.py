@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +16,7 @@ from django.utils import timezone
 from social_django.models import UserSocialAuth
 
 from accounts import audit
-from accounts.models import AuditEvent, Credential, Link, TokenSession, User
+from accounts.models import AuditEvent, Credential, Link, Revocation, TokenSession, User, VaultKey
 from authserver.models import (
     AccessToken,
     Consent,
@@ -108,6 +109,16 @@ def everything(db: None) -> Everything:
         AuditEvent.objects.all()[0],
         Group.objects.create(name="operators"),
         Policy.objects.create(lifetimes={"code": 30}),
+        Revocation.objects.create(
+            id=uuid.uuid4(),
+            user_id=user.pk,
+            provider="github",
+            subject="1",
+            sealed_tokens=f"{CANARY}-sealed-tokens",
+            queued_at=now,
+            due_at=now,
+        ),
+        VaultKey.objects.create(id="k1", check_value=f"{CANARY}-check", first_used_at=now),
         RefreshToken.objects.create(
             user=user,
             application=client,

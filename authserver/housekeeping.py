@@ -1,0 +1,59 @@
+"""What has to be done from time to time, whoever does it: the steps of `manage.py maintenance`.
+
+Any number of processes may do any step at once: each claims what it works on, or deletes what nobody else holds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from django.utils import timezone
+
+from accounts.vault import vault
+from authserver.housekeeping_purges import PURGES, Purge
+from upstream import revoke
+
+MINUTE = 60
+
+
+@dataclass(frozen=True)
+class Step:
+    """`batch` does some of the work, `limit` at most, and says how much of what; `every_seconds` is its pace in a loop."""
+
+    name: str
+    every_seconds: float
+    limit: int
+    batch: Callable[[int], Counter[str]]
+
+    def run(self, *, enough: Callable[[], bool] = lambda: False) -> Counter[str]:
+        """Batch after batch until nothing is left, or `enough` says so in between."""
+        done: Counter[str] = Counter()
+        while True:
+            batch = self.batch(self.limit)
+            done += batch
+            if batch.total() < self.limit or enough():
+                return done
+
+
+def steps() -> Iterator[Step]:
+    """In the order in which one leads to the next: what is swept may have to be revoked, and leaves a receipt."""
+    yield Step("token sessions", MINUTE, 200, _sweep)
+    yield Step("revocations at providers", 5, 20, _revoke)
+    for purge in PURGES:
+        yield Step(purge.what, 5 * MINUTE, 1000, partial(_purge, purge))
+
+
+def _sweep(limit: int) -> Counter[str]:
+    """Sessions that ran out, and credentials that no session was opened with."""
+    return Counter(ended=vault().sessions.sweep(now=timezone.now(), limit=limit, revoke_at=revoke.providers_to_tell()))
+
+
+def _revoke(limit: int) -> Counter[str]:
+    return revoke.work_queue(now=timezone.now, limit=limit)
+
+
+def _purge(purge: Purge, limit: int) -> Counter[str]:
+    return Counter(deleted=purge.batch(now=timezone.now(), limit=limit))

@@ -1,0 +1,55 @@
+"""Rows that are over and may go: which, how long after their end, in bounded batches.
+
+The trail and the history stay: audit events and ended token sessions are never purged here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.contrib.sessions.models import Session as BrowserSession
+from django.db import models, transaction
+
+from accounts.models import Revocation
+from authserver.models import AccessToken, Grant, PendingAuthorization, PendingConnection, RefreshToken
+from upstream.models import Visit
+
+KEPT = timedelta(days=1)
+"""A code that comes again, or a `connect_url` used before, is known for what it is; and an operator can still look."""
+RECEIPTS_KEPT = timedelta(days=90)
+
+
+@dataclass(frozen=True)
+class Purge:
+    """The rows of `model` that were over, by the column `ended_at`, for as long as `kept`. No other row refers to one."""
+
+    what: str
+    model: type[models.Model]
+    ended_at: str
+    kept: timedelta = KEPT
+
+    def batch(self, *, now: datetime, limit: int) -> int:
+        """Delete `limit` rows at most, the oldest first, in two statements; how many. What another is deleting is left
+        to it."""
+        manager = self.model._default_manager
+        with transaction.atomic():
+            over = manager.filter(**{f"{self.ended_at}__lte": now - self.kept}).order_by(self.ended_at)
+            keys = list(over.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
+            if keys:  # one DELETE: `QuerySet.delete` would fetch the rows first, to look for what hangs on them
+                rows = manager.filter(pk__in=keys)
+                rows._raw_delete(rows.db)
+        return len(keys)
+
+
+PURGES: Sequence[Purge] = (
+    Purge("pending authorizations", PendingAuthorization, "expires_at"),
+    Purge("pending connections", PendingConnection, "expires_at"),
+    Purge("visits to providers", Visit, "expires_at"),
+    Purge("browser sessions", BrowserSession, "expire_date"),
+    Purge("authorization codes", Grant, "expires"),
+    Purge("ended access tokens", AccessToken, "expires"),
+    Purge("refresh tokens", RefreshToken, "expires_at"),
+    Purge("receipts of revocations", Revocation, "finished_at", RECEIPTS_KEPT),
+)

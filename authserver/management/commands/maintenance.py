@@ -1,0 +1,72 @@
+"""`manage.py maintenance [--loop] [--interval SECONDS]`: what has to be done from time to time."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError
+from collections import Counter
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from authserver.housekeeping import Step, steps
+from authserver.housekeeping_loop import Ending, do, do_over_and_over
+
+
+class Command(BaseCommand):
+    help = (
+        "End sessions that ran out, tell providers whose tokens are over, delete what is over. "
+        "Any number of hosts may run it at once."
+    )
+    requires_system_checks = []  # it runs every few minutes; `manage.py check` has its own turn
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--loop", action="store_true", help="go on until SIGTERM or SIGINT, each step at its own pace"
+        )
+        parser.add_argument(
+            "--interval",
+            type=seconds,
+            default=1,
+            metavar="SECONDS",
+            help="with --loop: do no step more often than this (default: each at its own pace)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["loop"]:
+            with Ending() as ending:
+                self.stdout.write("maintenance: running until SIGTERM")
+                self.stdout.flush()
+                do_over_and_over(list(steps()), self.say_if_any, ending, interval_seconds=options["interval"])
+            self.stdout.write("maintenance: ended")
+            return
+        failed = [step.name for step in steps() if not do(step, self.say)]
+        if failed:
+            raise CommandError("failed: " + ", ".join(failed))
+
+    def say(self, step: Step, done: Counter[str] | None) -> None:
+        """One line a step."""
+        if done is None:
+            self.stderr.write(f"{step.name}: failed")
+        else:
+            self.stdout.write(f"{step.name}: {_in_words(done)}")
+        self.stdout.flush()
+
+    def say_if_any(self, step: Step, done: Counter[str] | None) -> None:
+        """A loop that has nothing to do says nothing."""
+        if done is None or done.total():
+            self.say(step, done)
+
+
+def _in_words(done: Counter[str]) -> str:
+    return ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in done.items() if count) or "nothing to do"
+
+
+def seconds(given: str) -> float:
+    """An argument of at least one second and at most a day."""
+    try:
+        value = float(given)
+    except ValueError:
+        value = 0
+    if not 1 <= value <= 86400:
+        raise ArgumentTypeError(f"{given!r} is not a number of seconds from 1 to 86400")
+    return value
