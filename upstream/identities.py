@@ -11,7 +11,7 @@ from typing import Any
 
 from social_django.models import UserSocialAuth
 
-from accounts.models import Credential
+from accounts.models import Credential, Revocation
 from upstream.models import Provider
 
 # A changed subject claim is no danger: the claim's name is stored with each identity.
@@ -19,8 +19,14 @@ MEANING = ("type", "issuer")
 
 
 def any_known(name: str) -> bool:
-    """Whether anybody signed in with, or is connected with, the provider of this name."""
-    return UserSocialAuth.objects.filter(provider=name).exists() or Credential.objects.filter(provider=name).exists()
+    """Whether anybody signed in with, or is connected with, the provider of this name, or tokens are still to be sent
+    there to be revoked.
+    """
+    return (
+        UserSocialAuth.objects.filter(provider=name).exists()
+        or Credential.objects.filter(provider=name).exists()
+        or Revocation.objects.filter(provider=name, state=Revocation.State.QUEUED).exists()
+    )
 
 
 def moved(provider: Provider, values: Mapping[str, Any]) -> str | None:

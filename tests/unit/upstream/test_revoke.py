@@ -20,7 +20,7 @@ from tests.fakes.oauth2 import FakeOAuth2
 from tests.fakes.server import Reply
 from tests.unit.upstream.ended import end, ended, receipt
 from tests.unit.upstream.held import SCOPES, START, Clock
-from upstream import revoke
+from upstream import identities, revoke
 from upstream.models import Provider
 from upstream.revoke import MAX_ATTEMPTS, providers_to_tell, work_queue
 
@@ -94,6 +94,14 @@ def test_a_provider_that_is_gone_needs_no_telling(fake: FakeOAuth2) -> None:
     Provider.objects.all().delete()
     assert work_queue(now=START, limit=10) == {"not_needed": 1}
     assert receipt() == ("not_needed", "provider_gone")
+
+
+def test_a_name_keeps_its_meaning_while_tokens_are_on_their_way_there(fake: FakeOAuth2) -> None:
+    """Or another provider of that name would be sent them."""
+    ended(fake)
+    assert identities.any_known("fake")
+    work_queue(now=START, limit=10)
+    assert not identities.any_known("fake")
 
 
 def test_a_provider_that_is_disabled_is_told_when_it_is_back(fake: FakeOAuth2) -> None:
