@@ -6,17 +6,19 @@ from datetime import timedelta
 from io import StringIO
 from typing import Any
 
+import psycopg
 import pytest
 import structlog
 from django.contrib.sessions.models import Session as BrowserSession
 from django.core.management import CommandError, call_command
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from accounts.models import Revocation, TokenSession
 from accounts.vault import vault
 from accounts.vault.base import TokenSet
 from authserver import housekeeping
+from authserver.housekeeping_loop import do
 from tests.fakes.oauth2 import FakeOAuth2
 from tests.harness.approval import approve, make_user
 from tests.unit.upstream.journeys import provider_at
@@ -86,6 +88,19 @@ def test_a_step_that_fails_stops_no_other_and_the_run_ends_with_an_error(
     [line] = [line for line in logs if line["event"] == "maintenance"]
     assert (line["outcome"], line["reason"]) == ("failed", type(error).__name__)
     assert "db.internal" not in str(logs)
+
+
+def test_a_connection_that_broke_is_not_used_again(postgres_url: str) -> None:
+    said: list[Any] = []
+    sweep = next(housekeeping.steps())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        own = cursor.fetchone()
+    with psycopg.connect(postgres_url, autocommit=True) as elsewhere:
+        elsewhere.execute("SELECT pg_terminate_backend(%s)", own)
+    for _ in range(2):
+        do(sweep, lambda step, done: said.append(done))
+    assert said == [None, {}]
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "soon", "nan", "86401"])
