@@ -54,6 +54,12 @@ VARIABLES = (
     Variable("AUTHSERVER_CONFIG", "A configuration file (YAML) applied at the start."),
     Variable("AUTHSERVER_DATA_DIR", "Where SQLite and generated secrets live.", "var"),
     Variable("AUTHSERVER_CA_FILE", "Extra certificate authorities for outbound requests (PEM)."),
+    Variable(
+        "AUTHSERVER_OUTBOUND_PROXY",
+        "Forward proxy for outbound requests, `http://[user:password@]host:port`, or `environment`: what `HTTPS_PROXY` and "
+        "`NO_PROXY` say; default: none, whatever they say.",
+        secret=True,
+    ),
     Variable("AUTHSERVER_LOG_FORMAT", "`console` or `json`.", "json"),
     Variable("AUTHSERVER_LOG_LEVEL", "`DEBUG`, `INFO`, `WARNING`, `ERROR`.", "INFO"),
     Variable("AUTHSERVER_WORKERS", "gunicorn worker processes.", "1"),
@@ -100,6 +106,16 @@ class Environment:
             self.missing.append(f"{name}: a whole number, at least {at_least}, is needed")
             return at_least
         return int(value)
+
+    def usual_proxy(self) -> tuple[str, str]:
+        """`HTTPS_PROXY` and `NO_PROXY`, empty where unset, for an operator who said that they count; lower case wins.
+
+        `HTTP_PROXY` is for calls in clear, and no public address is called so.
+        """
+        proxy, exempt = (
+            os.environ.get(name) or os.environ.get(name.upper()) or "" for name in ("https_proxy", "no_proxy")
+        )
+        return proxy if not proxy or "://" in proxy else f"http://{proxy}", exempt
 
     def check(self) -> None:
         """Raise `MissingConfiguration` with the complete list, if anything was missing."""

@@ -114,6 +114,10 @@ def parse(url: str, *, allow_private_network: bool) -> Target:
     other_service = port in _SERVICE_PORTS and not allow_private_network  # a developer's port is whatever was free
     if port not in {80, 443} and (port < 1024 or other_service):
         raise OutboundRefused("port_not_allowed")
+    if not allow_private_network and (host == "localhost" or host.endswith(".localhost")):
+        raise OutboundRefused(
+            "address_not_allowed"
+        )  # RFC 6761 s6.3: loopback, whatever a resolver or a proxy makes of it
     path = parts.path or "/"
     target = Target(parts.scheme, host, port, f"{path}?{parts.query}" if parts.query else path, literal)
     if literal is not None:

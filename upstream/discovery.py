@@ -1,14 +1,16 @@
 """Where a provider's endpoints and keys are: the row, then the preset, then its discovery document.
 
 Discovery documents and keys are kept in the process for `FRESH_SECONDS`. A provider that cannot be reached is answered
-from what we have for `STALE_SECONDS` more, and not at all after that (OpenID Connect Discovery s4, RFC 8414 s3).
+from what we have for `STALE_SECONDS` more, and not at all after that (OpenID Connect Discovery s4, RFC 8414 s3). A URL is
+asked by one thread at a time, and left alone for a while where it failed: a provider that hangs does not hold up a worker.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +24,13 @@ STALE_SECONDS = 6 * 3600
 RETRY_SECONDS = 5
 """An unknown key or algorithm asks again, but not more often than this: a forged token must not make us a hammer."""
 
+BACK_OFF_SECONDS = 5
+"""How long a URL that failed is left alone: meanwhile everybody gets what is not yet stale, or the same failure."""
+
+TIMEOUT_SECONDS = 5
+WAIT_SECONDS = TIMEOUT_SECONDS + 1  # for another thread's fetch
+MAX_BYTES = 256 * 1024
+MAX_KEPT = 256  # a provider names its own `jwks_uri`, and may name another one each time
 MAX_KEYS = 64
 OUR_ALGORITHMS = ("ES256", "RS256", "PS256", "EdDSA")
 _KEY_TYPES = {"ES256": "EC", "RS256": "RSA", "PS256": "RSA", "EdDSA": "OKP"}
@@ -45,11 +54,30 @@ class Endpoints:
 
 @dataclass
 class _Kept:
-    value: Any
-    fetched_at: float
+    """What a URL gave when it last gave something, and why it last gave nothing. Moments are on the monotonic clock."""
+
+    asking: Lock = field(default_factory=Lock)
+    value: Any = None
+    fetched_at: float = -math.inf
+    failure: OutboundFailed | OutboundRefused | None = None
+    failed_at: float = -math.inf
+
+    def is_younger_than(self, seconds: float) -> bool:
+        return time.monotonic() - self.fetched_at < seconds
+
+    def ask(self, fetch: Callable[[], Any]) -> None:
+        """Note what `fetch` gives or raises. While the URL is left alone, nothing is asked."""
+        if time.monotonic() - self.failed_at < BACK_OFF_SECONDS:
+            return
+        try:
+            self.value = fetch()
+        except (OutboundFailed, OutboundRefused) as error:
+            self.failure, self.failed_at = type(error)(error.reason), time.monotonic()
+        else:
+            self.fetched_at, self.failed_at = time.monotonic(), -math.inf
 
 
-_kept: dict[tuple[str, bool], _Kept] = {}
+_kept: dict[tuple[str, str, bool], _Kept] = {}
 _lock = Lock()
 
 
@@ -116,7 +144,7 @@ def _document(provider: Provider, issuer: str, max_age_seconds: float = FRESH_SE
             raise OutboundFailed("issuer_mismatch", provider=provider.name)
         return document
 
-    found: Mapping[str, Any] = _remembered((issuer, provider.allow_private_network), fetch, max_age_seconds)
+    found: Mapping[str, Any] = _remembered(provider, "document", issuer, fetch, max_age_seconds)
     return found
 
 
@@ -136,7 +164,7 @@ def _keys(provider: Provider, uri: str, max_age_seconds: float) -> list[dict[str
             raise OutboundFailed("garbage", provider=provider.name)
         return keys
 
-    found: list[dict[str, Any]] = _remembered((uri, provider.allow_private_network), fetch, max_age_seconds)
+    found: list[dict[str, Any]] = _remembered(provider, "keys", uri, fetch, max_age_seconds)
     return found
 
 
@@ -151,25 +179,42 @@ def _matching(keys: list[dict[str, Any]], algorithm: str, key_id: str | None) ->
     ]
 
 
-def _remembered(key: tuple[str, bool], fetch: Callable[[], Any], max_age_seconds: float) -> Any:
+def _remembered(provider: Provider, what: str, url: str, fetch: Callable[[], Any], max_age_seconds: float) -> Any:
     """What `fetch` gave within `max_age_seconds`, else what it gives now, else, if it fails, what is not yet stale."""
-    now = time.monotonic()
-    kept = _kept.get(key)
-    if kept is not None and now - kept.fetched_at < max_age_seconds:
+    kept = _slot((what, url, provider.allow_private_network))
+    if kept.is_younger_than(max_age_seconds):
         return kept.value
-    try:
-        value = fetch()
-    except (OutboundFailed, OutboundRefused):
-        if kept is not None and now - kept.fetched_at < STALE_SECONDS:
-            return kept.value
-        raise
+    # What has merely aged serves while another thread asks. Where there is nothing, or something fresh that was not good
+    # enough (an unknown key), the answer is worth waiting for.
+    waits = kept.is_younger_than(FRESH_SECONDS) or not kept.is_younger_than(STALE_SECONDS)
+    if kept.asking.acquire(timeout=WAIT_SECONDS if waits else 0):
+        try:
+            if not kept.is_younger_than(max_age_seconds):
+                kept.ask(fetch)
+        finally:
+            kept.asking.release()
+    if kept.is_younger_than(max(STALE_SECONDS, max_age_seconds)):
+        return kept.value
+    failure = kept.failure or OutboundFailed("timeout")
+    raise type(failure)(failure.reason, provider=provider.name)
+
+
+def _slot(key: tuple[str, str, bool]) -> _Kept:
+    """The place of a URL among what is kept; what has been there longest makes room for a new one."""
     with _lock:
-        _kept[key] = _Kept(value, now)
-    return value
+        if key not in _kept and len(_kept) >= MAX_KEPT:
+            del _kept[next(iter(_kept))]
+        return _kept.setdefault(key, _Kept())
 
 
 def _fetch(provider: Provider, url: str) -> Mapping[str, Any]:
-    answer = http.request("GET", url, allow_private_network=provider.allow_private_network)
+    answer = http.request(
+        "GET",
+        url,
+        allow_private_network=provider.allow_private_network,
+        timeout_seconds=TIMEOUT_SECONDS,
+        max_bytes=MAX_BYTES,
+    )
     if answer.status != 200:
         raise OutboundFailed(f"http_{answer.status}", provider=provider.name)
     document = answer.json()

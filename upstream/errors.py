@@ -25,7 +25,7 @@ class OutboundRefused(UpstreamError):
 class OutboundFailed(UpstreamError):
     """A call that was allowed gave no usable answer.
 
-    `kind` is timeout, connection, tls, dns, too_large, garbage or request.
+    `kind` is timeout, connection, proxy, tls, dns, too_large, garbage or request.
     """
 
     @property

@@ -1,9 +1,12 @@
 """The one door to other people's servers: providers, and the client metadata documents of CIMD.
 
 `request` decides where a call may go before it connects, resolves the name once and connects to the address it has
-checked (so a name cannot change its mind in between), follows no redirect, reads no proxy from the environment,
+checked (so a name cannot change its mind in between), takes no proxy that the operator has not named (`upstream.proxies`),
 keeps no cookie, and bounds time and size. Connections and the TLS context are kept for the process: a handshake
 costs more than all else here.
+
+A redirect is an answer, and no caller follows one, not even to the same host: what is configured or published is the
+address itself, the metadata draft forbids it, and a token that follows a redirect is a token given away.
 
 urllib3 is used directly. `requests-hardened` pins its connections too, but has no bound on a whole call, looks at
 the first address of a name only, lets IPv4-compatible addresses and every port pass, and `requests` keeps one

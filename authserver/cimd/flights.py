@@ -10,7 +10,7 @@ from threading import BoundedSemaphore, Lock
 from authserver.cimd.errors import Busy
 
 MAX_IN_FLIGHT = 2  # of the four threads a worker has by default
-WAIT_SECONDS = 6.0  # a little longer than one fetch may take
+WAIT_SECONDS = 2.0  # who waits holds a thread too; most fetches take less
 SLOT_WAIT_SECONDS = 1.0
 
 _locks = tuple(Lock() for _ in range(64))
