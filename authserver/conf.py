@@ -36,6 +36,12 @@ class Conf:
         """The issuer's path without slashes at its ends: `""` or `"tenant1"`."""
         return urlsplit(self.issuer).path.strip("/")
 
+    @property
+    def origin(self) -> str:
+        """The issuer without its path: what `reverse` leaves out."""
+        parts = urlsplit(self.issuer)
+        return f"{parts.scheme}://{parts.netloc}"
+
     def url(self, path: str) -> str:
         """`path` (with its leading slash) under the issuer."""
         return self.issuer + path

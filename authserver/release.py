@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from accounts import audit
-from accounts.vault.base import Entries, Entry, SessionGone
+from accounts.vault.base import Entries, Session, SessionGone
 from authserver.connections import connect_url
 from authserver.errors import OAuthError
 from authserver.models import ResourceUpstream
@@ -70,21 +70,16 @@ def release(
     lacking one is a state like any other. `seen` is the session as the vault gave it just now, where it has been read.
     Raises `Refused`. Every outcome is in the audit trail by then.
     """
-    read = seen.by_provider if seen else {}
-    wanted = [
-        Wanted(entry.provider, unique(entry.scopes, wanted_scopes), read.get(entry.provider.name))
-        for entry in upstreams
-    ]
+    wanted = [Wanted(entry.provider, unique(entry.scopes, wanted_scopes)) for entry in upstreams]
 
-    def accept(entry: Entry) -> None:
-        session = entry.session
+    def accept(session: Session) -> None:
         if not session.user_is_active:
             raise Refused("the user is not active")
         if (session.user_id, session.client_id, session.resource) != (whose.user_id, whose.client_id, whose.resource):
             raise Refused("the token and its session disagree")
 
     try:
-        outcomes = fresh_tokens_of_all(whose.tsid, wanted, now=now, accept=accept)
+        outcomes = fresh_tokens_of_all(whose.tsid, wanted, now=now, accept=accept, seen=seen)
     except (SessionGone, Refused) as error:
         reason = "session_gone" if isinstance(error, SessionGone) else str(error)
         names = [entry.provider.name for entry in upstreams]

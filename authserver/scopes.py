@@ -6,6 +6,8 @@ from typing import Any
 
 from oauth2_provider.scopes import BaseScopes
 
+MAX_SCOPES = 50  # of one request
+
 IDENTITY_SCOPES = {
     "openid": "know who you are",
     "profile": "see your name",

@@ -205,6 +205,8 @@ RATE_LIMITS = {
     "register": "10/minute",  # by address
     "authorize": "60/minute",  # by address
     "exchange": "600/minute",  # by resource server
+    "api": "600/minute",  # by resource server
+    "api_unknown": "60/minute",  # by resource server: sessions it asked for that are not there, or not its own
     "client_authentication": "10/minute",  # failures, by client and by address
 }
 if DEMO:  # everybody is one address there, and clients register at every step; a flood is still one
@@ -309,6 +311,25 @@ OAUTH2_PROVIDER: dict[str, Any] = {
     "ACCESS_TOKEN_ADMIN_CLASS": "authserver.console.tokens.AccessTokenAdmin",
     "REFRESH_TOKEN_ADMIN_CLASS": "authserver.console.tokens.RefreshTokenAdmin",
     "ID_TOKEN_ADMIN_CLASS": "authserver.console.tokens.IDTokenAdmin",
+}
+
+# --- The JSON API ---------------------------------------------------------------------------------------------------
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["authserver.api.callers.ResourceServerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": [],  # credentials in a form are read by our own strict reader, and nothing else is
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "authserver.api.problems.handle",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Authserver",
+    "VERSION": "v1",
+    "DESCRIPTION": "Upstream tokens of a session, for the MCP servers (resource servers) it was approved for.",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVERS": [{"url": ISSUER}],
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,
 }
 
 # --- social-auth --------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ endpoints: Patterns = [
     path("oauth/register", registration.register, name="register"),
     path("oauth/register/<str:client_id>", registration.configuration, name="registration"),
     path("", include("upstream.urls")),
+    path("api/v1/", include("authserver.api.urls")),
     path(".well-known/jwks.json", metadata.jwks, name="jwks"),
     path(".well-known/oauth-authorization-server", metadata.authorization_server),
     path(".well-known/openid-configuration", metadata.openid_configuration),

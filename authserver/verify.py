@@ -6,6 +6,7 @@ Whether its session still lives is the vault's to say.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import jwt
@@ -24,7 +25,41 @@ class InvalidToken(Exception):
 
 
 def access_token(unverified_jwt: str, *, now: datetime) -> AccessClaims:
-    """The claims of a genuine, unexpired access token of ours. Raises `InvalidToken`."""
+    """The claims of a genuine, unexpired access token of a person's session. Raises `InvalidToken`.
+
+    The caller decides which resource it speaks for, and so what the audience must be.
+    """
+    claims = _claims(unverified_jwt, now=now, text=("sub", "aud", "client_id", "jti", "tsid"))
+    scope = claims.get("scope", "")
+    if not isinstance(scope, str):
+        raise InvalidToken("a claim is not text")
+    try:
+        subject = UUID(claims["sub"])
+    except ValueError as error:
+        raise InvalidToken("sub is not a user of ours") from error
+    return AccessClaims(
+        subject=subject,
+        audience=claims["aud"],
+        client_id=claims["client_id"],
+        scope=scope,
+        tsid=claims["tsid"],
+        jti=claims["jti"],
+        issued_at=datetime.fromtimestamp(claims["iat"], UTC),
+        expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+    )
+
+
+def caller_token(unverified_jwt: str, *, audience: str, now: datetime) -> str:
+    """The resource server that this genuine, unexpired token of `mint.caller_token` is of. Raises `InvalidToken`."""
+    claims = _claims(unverified_jwt, now=now, text=("sub", "aud", "client_id", "jti"))
+    if claims["aud"] != audience or claims["sub"] != claims["client_id"] or "tsid" in claims:
+        raise InvalidToken("not a resource server's token for this API")
+    client_id: str = claims["client_id"]
+    return client_id
+
+
+def _claims(unverified_jwt: str, *, now: datetime, text: tuple[str, ...]) -> dict[str, Any]:
+    """What a token of ours says that has type, key, issuer and times in order; `text` names the claims it must have."""
     if len(unverified_jwt) > MAX_LENGTH or unverified_jwt.count(".") != 2 or not unverified_jwt.isascii():
         raise InvalidToken("not a compact JWS")
     try:
@@ -38,25 +73,24 @@ def access_token(unverified_jwt: str, *, now: datetime) -> AccessClaims:
         raise InvalidToken("unknown key")
     algorithm, key = found
     try:
-        claims = jwt.decode(
+        claims: dict[str, Any] = jwt.decode(
             unverified_jwt,
             key,
             algorithms=[algorithm],
             issuer=load().issuer,
             leeway=LEEWAY_SECONDS,
             options={
-                "require": ["iss", "sub", "aud", "client_id", "iat", "exp", "jti", "tsid"],
+                "require": ["iss", "iat", "exp", *text],
                 "verify_signature": True,
                 "verify_iss": True,
-                "verify_aud": False,  # the caller decides which resource it speaks for
+                "verify_aud": False,  # whoever asked for the claims does
                 "verify_exp": False,  # below, against the `now` we were given
                 "verify_iat": False,  # below
             },
         )
     except jwt.PyJWTError as error:
         raise InvalidToken(type(error).__name__) from error
-    texts = [claims[name] for name in ("sub", "aud", "client_id", "jti", "tsid")] + [claims.get("scope", "")]
-    if not all(isinstance(text, str) for text in texts):
+    if not all(isinstance(claims[name], str) for name in text):
         raise InvalidToken("a claim is not text")
     times = [claims["iat"], claims["exp"]]
     if not all(isinstance(time, int) and not isinstance(time, bool) and 0 <= time < 2**40 for time in times):
@@ -66,17 +100,4 @@ def access_token(unverified_jwt: str, *, now: datetime) -> AccessClaims:
         raise InvalidToken("expired")
     if claims["iat"] > moment + 60:
         raise InvalidToken("issued in the future")
-    try:
-        subject = UUID(claims["sub"])
-    except ValueError as error:
-        raise InvalidToken("sub is not a user of ours") from error
-    return AccessClaims(
-        subject=subject,
-        audience=claims["aud"],
-        client_id=claims["client_id"],
-        scope=claims.get("scope", ""),
-        tsid=claims["tsid"],
-        jti=claims["jti"],
-        issued_at=datetime.fromtimestamp(claims["iat"], UTC),
-        expires_at=datetime.fromtimestamp(claims["exp"], UTC),
-    )
+    return claims

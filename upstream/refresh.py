@@ -17,7 +17,7 @@ import structlog
 
 from accounts import audit
 from accounts.vault import base, vault
-from accounts.vault.base import Entry, TokenSet
+from accounts.vault.base import Entry, Session, TokenSet
 from upstream import refreshed_id_token
 from upstream.errors import MissingScope, NeedsReauthorization, NotConnected, TemporarilyUnavailable
 from upstream.models import Provider
@@ -33,7 +33,7 @@ WAIT_SECONDS = 12.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 0.25
 
 Clock = Callable[[], datetime]
-Accept = Callable[[Entry], None]
+Accept = Callable[[Session], None]
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class _Attempt:
         """The same entry, if a token may come of it."""
         name = self.provider.name
         if self.accept is not None:
-            self.accept(entry)
+            self.accept(entry.session)
         if not entry.credential.live:
             raise NeedsReauthorization(entry.credential.dead_reason or "dead", provider=name)
         held = set(entry.tokens.scopes) & set(entry.approved_scopes)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connections
 
-from accounts.vault.base import Entry
-from upstream.errors import UpstreamError
+from accounts.vault.base import Entries, Entry
+from upstream.errors import NeedsReauthorization, NotConnected, UpstreamError
 from upstream.models import Provider
 from upstream.refresh import Accept, Fresh, fresh_tokens, is_due
 
@@ -27,35 +27,55 @@ Outcome = Fresh | UpstreamError
 
 @dataclass(frozen=True)
 class Wanted:
-    """A token at this provider with these scopes; `seen` is the session's entry there, where it has just been read."""
+    """A token at this provider with these scopes."""
 
     provider: Provider
     scopes: tuple[str, ...]
-    seen: Entry | None = None
 
 
-def fresh_tokens_of_all(tsid: str, wanted: Sequence[Wanted], *, now: datetime, accept: Accept) -> list[Outcome]:
+def fresh_tokens_of_all(
+    tsid: str, wanted: Sequence[Wanted], *, now: datetime, accept: Accept, seen: Entries | None = None
+) -> list[Outcome]:
     """For each a token, or the `UpstreamError` that stands in its way, in order.
 
-    Whatever `accept` raises, and the vault's `SessionGone`, end it all: they are about the session.
+    `seen` is the whole session as it was just read: then only what is due costs a statement. Whatever `accept` raises,
+    and the vault's `SessionGone`, end it all: they are about the session.
     """
-    due = [one for one in wanted if one.seen is not None and is_due(one.seen, now)]
-    if len(due) < 2:
-        return [_outcome(tsid, one, now, accept) for one in wanted]
+    if seen is None:
+        return [_outcome(tsid, one, now, accept, None) for one in wanted]
+    accept(seen.session)
+    entries = [seen.by_provider.get(one.provider.name) for one in wanted]
+    due = [entry for entry in entries if entry is not None and is_due(entry, now)]
+    side_by_side = due if len(due) > 1 else []
+    with ThreadPoolExecutor(min(len(due), THREADS) or 1, thread_name_prefix="refresh") as threads:
+        outcomes: list[Outcome | Future[Outcome]] = []
+        for one, entry in zip(wanted, entries, strict=True):
+            if entry is None:
+                outcomes.append(_absent(one, seen))
+            elif entry in side_by_side:
+                context = contextvars.copy_context()  # the request's id stays on what is logged and audited
+                outcomes.append(threads.submit(context.run, _in_thread, tsid, one, now, accept, entry))
+            else:
+                outcomes.append(_outcome(tsid, one, now, accept, entry))
+        return [outcome.result() if isinstance(outcome, Future) else outcome for outcome in outcomes]
 
-    def in_thread(one: Wanted) -> Outcome:
-        try:
-            return _outcome(tsid, one, now, accept)
-        finally:
-            connections.close_all()  # this thread's own; on PostgreSQL it goes back to the pool
 
-    with ThreadPoolExecutor(min(len(due), THREADS), thread_name_prefix="refresh") as threads:
-        begun = {id(one): threads.submit(contextvars.copy_context().run, in_thread, one) for one in due}
-        return [begun[id(one)].result() if id(one) in begun else _outcome(tsid, one, now, accept) for one in wanted]
+def _absent(one: Wanted, seen: Entries) -> UpstreamError:
+    name = one.provider.name
+    if name in seen.damaged:  # the vault has said so, loudly; a new sign-in is what mends it
+        return NeedsReauthorization("damaged", provider=name)
+    return NotConnected("not_connected", provider=name)
 
 
-def _outcome(tsid: str, one: Wanted, now: datetime, accept: Accept) -> Outcome:
+def _in_thread(tsid: str, one: Wanted, now: datetime, accept: Accept, entry: Entry) -> Outcome:
     try:
-        return fresh_tokens(tsid, one.provider, now=now, wanted_scopes=one.scopes, accept=accept, seen=one.seen)
+        return _outcome(tsid, one, now, accept, entry)
+    finally:
+        connections.close_all()  # this thread's own; on PostgreSQL it goes back to the pool
+
+
+def _outcome(tsid: str, one: Wanted, now: datetime, accept: Accept, seen: Entry | None) -> Outcome:
+    try:
+        return fresh_tokens(tsid, one.provider, now=now, wanted_scopes=one.scopes, accept=accept, seen=seen)
     except UpstreamError as error:
         return error

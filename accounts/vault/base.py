@@ -231,8 +231,11 @@ class Credentials(Protocol):
         A dead credential is returned as well (`credential.live`): the caller decides, and may need its scopes.
         """
 
-    def all_tokens(self, tsid: str, *, now: datetime) -> Entries:
-        """As `tokens`, for every provider the session is linked to, in one statement. Raises `SessionGone` only."""
+    def all_tokens(self, tsid: str, *, now: datetime, only: str | None = None) -> Entries:
+        """As `tokens`, for every provider the session is linked to, or the `only` one, in one statement.
+
+        Raises `SessionGone`; what is not connected or does not open is not among the entries.
+        """
 
     def expiring(self, *, now: datetime, until: datetime, limit: int) -> Sequence[Expiring]:
         """Live credentials whose refresh token ends between `now` and `until`, the first to end first.

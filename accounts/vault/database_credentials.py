@@ -58,8 +58,9 @@ class DatabaseCredentials:
             raise NotConnected("the session has no credential for this provider")
         return self._entry(session, links[0])
 
-    def all_tokens(self, tsid: str, *, now: datetime) -> Entries:
-        session, links = live_session(tsid, now=now, provider=EVERY)
+    def all_tokens(self, tsid: str, *, now: datetime, only: str | None = None) -> Entries:
+        provider = EVERY if only is None else only if is_provider(only) else NONE
+        session, links = live_session(tsid, now=now, provider=provider)
         opened: dict[str, Entry] = {}
         damaged = set()
         for link in links:
@@ -82,7 +83,7 @@ class DatabaseCredentials:
             .order_by("refresh_expires_at")
             .values_list("id", "provider", "tsid", "refresh_expires_at")
         )
-        return [Expiring(*row) for row in rows[:limit]]
+        return [Expiring(*row) for row in rows[:limit]]  # type: ignore[arg-type]  # the filter leaves out the nulls
 
     def lease(self, credential_id: UUID, *, version_seen: int, holder: str, until: datetime, now: datetime) -> bool:
         leasable = Credential.objects.filter(_unleased(now), id=credential_id, version=version_seen)

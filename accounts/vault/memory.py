@@ -167,13 +167,14 @@ class MemoryCredentials:
             raise NotConnected("the session has no credential for this provider")
         return entry
 
-    def all_tokens(self, tsid: str, *, now: datetime) -> Entries:
+    def all_tokens(self, tsid: str, *, now: datetime, only: str | None = None) -> Entries:
         with self._store.lock:
             session = self._sessions.alive(tsid, now=now)
             linked = {approved.provider: (approved, self._store.credentials.get(approved.credential_id))
                       for approved in self._store.sessions[tsid].new.approved}  # fmt: skip
             return Entries(session, {provider: Entry(session, held.state, approved.scopes, held.tokens)
-                                     for provider, (approved, held) in sorted(linked.items()) if held})  # fmt: skip
+                                     for provider, (approved, held) in sorted(linked.items())
+                                     if held and only in (None, provider)})  # fmt: skip
 
     def expiring(self, *, now: datetime, until: datetime, limit: int) -> Sequence[Expiring]:
         with self._store.lock:

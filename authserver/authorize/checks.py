@@ -17,7 +17,7 @@ from authserver.authorize.request import AuthorizationRequest, Destination
 from authserver.errors import OAuthError
 from authserver.models import Client, Resource, ResourceUpstream
 from authserver.resources import canonical
-from authserver.scopes import IDENTITY_SCOPES
+from authserver.scopes import IDENTITY_SCOPES, MAX_SCOPES
 
 PARAMETERS = frozenset(
     {
@@ -27,7 +27,6 @@ PARAMETERS = frozenset(
     }
 )  # fmt: skip
 MAX_STATE = 4096
-MAX_SCOPES = 50
 _CHALLENGE = re.compile(r"[A-Za-z0-9._~-]{43,128}")  # RFC 7636 section 4.2
 _SCOPE = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,128}")  # RFC 6749 section 3.3
 _PROMPTS = {"none", "login", "consent", "select_account"}

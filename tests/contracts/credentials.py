@@ -265,6 +265,13 @@ class CredentialsContract:
         assert entries.damaged == frozenset()
         assert other.id not in {entry.credential.id for entry in entries.by_provider.values()}
 
+    def test_only_the_one_that_is_asked_for_is_opened(self, vault: TokenVault) -> None:
+        user = person()
+        tsid = opened(vault, user, kept(vault, user, "github"), kept(vault, user, "google"))
+        assert list(vault.credentials.all_tokens(tsid, now=NOW, only="google").by_provider) == ["google"]
+        for name in ("other", "", "%", "nul\x00"):
+            assert vault.credentials.all_tokens(tsid, now=NOW, only=name).by_provider == {}
+
     def test_a_session_without_credentials_has_none(self, vault: TokenVault) -> None:
         assert vault.credentials.all_tokens(opened(vault, person()), now=NOW).by_provider == {}
 

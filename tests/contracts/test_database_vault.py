@@ -246,7 +246,8 @@ class TestTampering(InDatabase):
         tsid = opened(vault, user, kept(vault, user, "github"), kept(vault, user, "google"))
         Credential.objects.filter(provider="github").update(sealed_tokens="planted")
         entries = vault.credentials.all_tokens(tsid, now=NOW)
-        assert (list(entries.by_provider), entries.damaged) == (["google"], {"github"})
+        assert list(entries.by_provider) == ["google"]
+        assert entries.damaged == {"github"}
 
     def test_a_damaged_row_is_mended_by_signing_in_again(self, vault: TokenVault) -> None:
         user = person()
