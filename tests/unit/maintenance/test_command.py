@@ -21,7 +21,9 @@ from authserver import housekeeping
 from authserver.housekeeping_loop import do
 from tests.fakes.oauth2 import FakeOAuth2
 from tests.harness.approval import approve, make_user
+from tests.harness.server import ROOT
 from tests.unit.upstream.journeys import provider_at
+from upstream import revoke_call
 from upstream.models import Provider
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]  # it closes connections
@@ -101,6 +103,14 @@ def test_a_connection_that_broke_is_not_used_again(postgres_url: str) -> None:
     for _ in range(2):
         do(sweep, lambda step, done: said.append(done))
     assert said == [None, {}]
+
+
+def test_the_operators_page_names_every_step_and_every_outcome_of_a_revocation() -> None:
+    page = (ROOT / "docs" / "maintenance.md").read_text()
+    told = [value for value in vars(revoke_call).values() if isinstance(value, revoke_call.Told)]
+    assert len(told) == 5
+    words = {step.name for step in housekeeping.steps()} | {each.outcome for each in told}
+    assert [word for word in words if f"`{word}`" not in page] == []
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "soon", "nan", "86401"])
