@@ -50,22 +50,26 @@ def _text(raw: bytes, what: str) -> str:
         raise OAuthError("invalid_request", f"{what} is not valid UTF-8.") from None
 
 
-def once(pairs: list[tuple[str, str]], allowed: Collection[str] | None = None) -> dict[str, str]:
-    """The pairs as a dict: repeated names refused, empty values dropped, names outside `allowed` dropped."""
+def once(pairs: list[tuple[str, str]], allowed: Collection[str] | None = None, prefix: str = "") -> dict[str, str]:
+    """The pairs as a dict: repeated names refused, empty values dropped, names outside `allowed` dropped.
+
+    A name that begins with `prefix`, where there is one, is allowed too.
+    """
     seen: set[str] = set()
     values: dict[str, str] = {}
     for name, value in pairs:
-        if name in seen and (allowed is None or name in allowed):
+        known = allowed is None or name in allowed or bool(prefix and name.startswith(prefix))
+        if name in seen and known:
             if name == "resource":  # RFC 8707 allows several; a token of ours has one audience
                 raise OAuthError("invalid_target", "Name one resource only.")
             raise OAuthError("invalid_request", f"The parameter {name[:40]!r} is repeated.")
         seen.add(name)
-        if value and (allowed is None or name in allowed):
+        if value and known:
             values[name] = value
     return values
 
 
-def form(request: HttpRequest, allowed: Collection[str] | None = None) -> dict[str, str]:
+def form(request: HttpRequest, allowed: Collection[str] | None = None, prefix: str = "") -> dict[str, str]:
     """The parameters of a form-encoded POST body; the query string is never read."""
     content_type = request.META.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     if content_type != FORM:
@@ -74,7 +78,7 @@ def form(request: HttpRequest, allowed: Collection[str] | None = None) -> dict[s
         body = request.body
     except RawPostDataException:  # pragma: no cover - only if a middleware consumed the stream
         raise OAuthError("invalid_request", "The request body could not be read.") from None
-    return once(decode(body), allowed)
+    return once(decode(body), allowed, prefix)
 
 
 def query(request: HttpRequest, allowed: Collection[str] | None = None) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +20,14 @@ class Redirect(HttpResponse):
     def __init__(self, url: str) -> None:
         super().__init__()
         self["Location"] = url
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Buttons of a page, the likelier first: each a name, a value and its words, sent to `url`."""
+
+    url: str
+    buttons: tuple[tuple[str, str, str], ...]
 
 
 def leave(
@@ -63,13 +72,18 @@ def page(
     steps: tuple[str, ...] = (),
     details: tuple[tuple[str, str], ...] = (),
     links: dict[str, str] | None = None,
+    choices: Choices | None = None,
 ) -> HttpResponse:
-    """A page that says what happened and what to do. `links`: return_url, return_label, retry_url, retry_label."""
+    """A page that says what happened and what to do.
+
+    `links`: return_url, return_label, retry_url, retry_label.
+    """
     context: dict[str, Any] = {
         "heading": heading,
         "explanation": explanation,
         "steps": steps,
         "details": details,
+        "choices": choices,
         "request_id": getattr(request, "id", ""),
         **dict.fromkeys(("return_url", "return_label", "retry_url", "retry_label"), ""),
         **(links or {}),

@@ -106,7 +106,9 @@ _proxy = re.fullmatch(
     r"http://(?:[^\s/?#@]*@)?(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})/?", UPSTREAM_PROXY
 )
 if UPSTREAM_PROXY and not (_proxy and 0 < int(_proxy["port"]) < 65536):  # not repeated: a password may be in it
-    env.missing.append("AUTHSERVER_OUTBOUND_PROXY: `http://[user:password@]host:port`, or `environment` with such a URL")
+    env.missing.append(
+        "AUTHSERVER_OUTBOUND_PROXY: `http://[user:password@]host:port`, or `environment` with such a URL"
+    )
 DEMO_UPSTREAM_CLIENT_ID = "authserver-demo"
 DEMO_UPSTREAM_CLIENT_SECRET = env.get("AUTHSERVER_DEMO_CLIENT_SECRET") or ""
 DEMO_RESOURCE_SERVER_SECRET = env.get("AUTHSERVER_DEMO_RESOURCE_SERVER_SECRET") or ""

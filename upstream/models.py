@@ -84,6 +84,8 @@ class Visit(models.Model):
         DONE = "done", _("done")
         DENIED = "access_denied", _("the person declined")
         NOT_ALLOWED = "not_allowed", _("not let in")
+        IN_USE = "in_use", _("somebody else's account")
+        ANOTHER = "another_account", _("another account is connected")
         FAILED = "server_error", _("failed")
 
     state_hash = models.CharField(max_length=64, primary_key=True)

@@ -72,11 +72,17 @@ def _sign_in(request: HttpRequest, user: User, visit: Visit, claims: dict[str, A
     request.session["signed_in_with"] = visit.provider.name
 
 
+_NOT_ALLOWED = {
+    "identity_in_use": Visit.Outcome.IN_USE,
+    "another_account_is_connected": Visit.Outcome.ANOTHER,
+}
+
+
 def _failed(visit: Visit, error: UpstreamError) -> HttpResponse:
     if isinstance(error, SignInCancelled):
         outcome, result = Visit.Outcome.DENIED, "refused"
     elif isinstance(error, NotAllowed):
-        outcome, result = Visit.Outcome.NOT_ALLOWED, "refused"
+        outcome, result = _NOT_ALLOWED.get(error.reason, Visit.Outcome.NOT_ALLOWED), "refused"
     else:
         outcome, result = Visit.Outcome.FAILED, "failed"
     visits.finish(visit, outcome)

@@ -60,10 +60,10 @@ def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
             "method": method.upper(),
             "path": address,
             "summary": operation.get("summary", ""),
-            "description": operation.get("description", ""),
+            "description": _plain(operation.get("description", "")),
             "parameters": [
                 {"name": one["name"], "where": one["in"], "required": one.get("required", False),
-                 "words": one.get("description", "")}
+                 "words": _plain(one.get("description", ""))}
                 for one in operation.get("parameters", [])
             ],
             "answers": [
@@ -75,6 +75,11 @@ def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
         for method, operation in methods.items()
         if not operation["operationId"].endswith("_by_form")
     ]  # fmt: skip
+
+
+def _plain(markdown: str) -> str:
+    """The description's own words are Markdown; of that they use code only."""
+    return markdown.replace("`", "")
 
 
 def _example(answer: dict[str, Any]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ from accounts.models import User
 from authserver import policy, redirects
 from authserver.authorize.request import AuthorizationRequest
 from authserver.authorize.ticket import Ticket
-from authserver.authorize.upstreams import Connections, scopes_of, sign_in_choices
+from authserver.authorize.upstreams import Connections, optional, scopes_of, sign_in_choices
 from authserver.models import Client, Consent
 from authserver.people import signed_in
 from authserver.responses import private
@@ -32,7 +33,7 @@ REGISTERED = {
 def show(request: HttpRequest, asked: AuthorizationRequest) -> HttpResponse:
     """The page. Writes nothing: its form carries a signed ticket, its cookie names the browser."""
     person = signed_in(request)
-    ticket = Ticket(uuid.uuid4(), asked.raw, ensure_browser(request), str(person.pk) if person else "")
+    ticket = Ticket(uuid.uuid4(), asked.raw, ensure_browser(request), str(person.pk) if person else "", optional(asked))
     response = render(request, "authorize/consent.html", context(asked, person, ticket))
     return private(remember(request, response))
 
@@ -43,13 +44,16 @@ def context(asked: AuthorizationRequest, person: User | None, ticket: Ticket) ->
     signing_in = {provider.pk for provider in choices}
     upstreams = [
         {
+            "name": entry.provider.name,
             "title": entry.provider.title,
             "scopes": list(scopes_of(entry.provider, entry)),
+            "optional": not entry.required,
+            "lacking": list(connections.lacking(entry)) if connections else [],
             "why": connections.why(entry)
             if connections
             else "sign_in"
             if entry.provider_id in signing_in
-            else "connect",
+            else "unknown",
         }
         for entry in asked.upstreams
         if entry.provider.enabled
@@ -88,49 +92,56 @@ def describe(person: User) -> str:
     return f"{person.name} ({person.email})" if person.name and person.email else person.get_full_name()
 
 
-def is_remembered(request: HttpRequest, asked: AuthorizationRequest, person: User) -> bool:
-    """Whether this person approved all of this before (behaviour.md, authorize 3).
+def remembered(request: HttpRequest, asked: AuthorizationRequest, person: User) -> frozenset[str] | None:
+    """Whether this person approved all of this before (behaviour.md, authorize 3): the upstreams they left out then, or
+    None where they are to be asked.
 
     Only for a client whose identity is proven; never when another site opened the page on the way to this computer's
     own programs, where any of them may listen.
     """
     if not asked.client.identity_is_proven or "consent" in asked.prompt:
-        return False
+        return None
     own_computer = redirects.kind_of(asked.redirect_uri) != "https"
     if own_computer and request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}:
-        return False
-    given = Consent.objects.filter(
-        user=person,
-        client=asked.client,
-        redirect_host=redirects.host_of(asked.redirect_uri),
-        resource=asked.resource,
-    ).first()
+        return None
+    given = Consent.objects.filter(**_key(asked, person)).first()
     if given is None or not set(asked.scopes) <= set(given.scope.split()):
-        return False
-    return all(
-        set(scopes_of(entry.provider, entry)) <= set(given.upstream_scopes.get(entry.provider.name, []))
-        for entry in asked.upstreams
-    )
+        return None
+    skipped = {name for name, scopes in given.upstream_scopes.items() if scopes is None}
+    for entry in asked.upstreams:
+        name = entry.provider.name
+        if not entry.required and (name in skipped or not entry.provider.enabled):
+            continue
+        if not set(scopes_of(entry.provider, entry)) <= set(given.upstream_scopes.get(name) or ()):
+            return None
+    return frozenset(skipped)
 
 
-def remember_answer(asked: AuthorizationRequest, person: User, *, now: datetime) -> None:
-    """Keep an approval, joined with what was approved before."""
+def remember_answer(asked: AuthorizationRequest, person: User, skipped: Collection[str], *, now: datetime) -> None:
+    """Keep an approval, joined with what was approved before. What was left out is kept as left out: null, no list."""
     if not asked.client.identity_is_proven:
         return
-    key: dict[str, Any] = {
-        "user": person,
-        "client": asked.client,
-        "redirect_host": redirects.host_of(asked.redirect_uri),
-        "resource": asked.resource,
-    }
+    key = _key(asked, person)
     before = Consent.objects.filter(**key).first()
     scopes = dict.fromkeys([*(before.scope.split() if before else []), *asked.scopes])
     upstream_scopes = dict(before.upstream_scopes) if before else {}
     for entry in asked.upstreams:
-        earlier = upstream_scopes.get(entry.provider.name, [])
-        upstream_scopes[entry.provider.name] = list(dict.fromkeys([*earlier, *scopes_of(entry.provider, entry)]))
+        name = entry.provider.name
+        earlier = upstream_scopes.get(name) or []
+        joined = list(dict.fromkeys([*earlier, *scopes_of(entry.provider, entry)]))
+        upstream_scopes[name] = None if name in skipped else joined
     if before and before.scope.split() == list(scopes) and before.upstream_scopes == upstream_scopes:
         return
     Consent.objects.update_or_create(
         **key, defaults={"scope": " ".join(scopes), "upstream_scopes": upstream_scopes, "granted_at": now}
     )
+
+
+def _key(asked: AuthorizationRequest, person: User) -> dict[str, Any]:
+    """What an approval is for."""
+    return {
+        "user": person,
+        "client": asked.client,
+        "redirect_host": redirects.host_of(asked.redirect_uri),
+        "resource": asked.resource,
+    }

@@ -40,7 +40,7 @@ def finish(
 
     The session starts with the code's own short life: redeeming the code extends it, and one never redeemed ends.
     """
-    lifetimes = policy.current().lifetimes
+    lifetimes, skipped = policy.current().lifetimes, pending.parameters["skipped"]
     address = client_address(request)
     with transaction.atomic():
         if not _claim(pending, now=now):
@@ -54,7 +54,7 @@ def finish(
                 scopes=asked.scopes,
                 idle_expires_at=now + timedelta(seconds=lifetimes.code + REDEEM_MARGIN_SECONDS),
                 expires_at=now + timedelta(seconds=lifetimes.refresh_absolute),
-                approved=connections.approved(asked),
+                approved=connections.approved(asked, skipped),
                 address=address,
                 user_agent=request.headers.get("User-Agent", "")[:512],
             ),
@@ -73,7 +73,8 @@ def finish(
             lifetime_seconds=lifetimes.code,
             now=now,
         )
-        remember_answer(asked, user, now=now)
+        if "none" not in asked.prompt:  # then nobody was asked, and nobody said what to leave out
+            remember_answer(asked, user, skipped, now=now)
         audit.record(
             "authorization.granted",
             user_id=user.pk,

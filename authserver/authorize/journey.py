@@ -6,6 +6,7 @@ provider which does not give what is needed is visited once and not for ever.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,11 +18,12 @@ from accounts import audit
 from accounts.models import User
 from accounts.vault.base import NotConnected
 from authserver import policy
-from authserver.authorize import pages
+from authserver.authorize import obstacles, pages
 from authserver.authorize.finish import AlreadyFinished, finish
+from authserver.authorize.obstacles import Obstacle
 from authserver.authorize.request import AuthorizationRequest
 from authserver.authorize.ticket import Ticket
-from authserver.authorize.upstreams import Connections, entry_for, scopes_of, sign_in_choices
+from authserver.authorize.upstreams import Connections, entry_for, optional, scopes_of, sign_in_choices
 from authserver.models import PendingAuthorization
 from authserver.people import is_recent_enough, may_reach, signed_in
 from authserver.responses import leave
@@ -30,15 +32,20 @@ from upstream.errors import UpstreamError
 from upstream.models import Provider, Visit
 
 
-def begin(asked: AuthorizationRequest, ticket: Ticket, *, now: datetime) -> PendingAuthorization | None:
-    """The row of an approval. A second click on Approve finds the first one's row; None where the client is gone."""
+def begin(
+    asked: AuthorizationRequest, ticket: Ticket, skipped: Collection[str], *, now: datetime
+) -> PendingAuthorization | None:
+    """The row of an approval, with the upstreams that the person left out.
+
+    A second click on Approve finds the first one's row; None where the client is gone.
+    """
     pending = PendingAuthorization(
         id=ticket.id,
         browser_hash=ticket.browser_hash,
         client=asked.client,
         resource=asked.resource,
         user_id=User._meta.pk.to_python(ticket.person) if ticket.person else None,  # compared with a user's own key
-        parameters={"raw": asked.raw, "signed_in": False, "visited": []},
+        parameters={"raw": asked.raw, "signed_in": False, "visited": [], "skipped": sorted(skipped), "choose": []},
         approved_at=now,
         expires_at=now + timedelta(seconds=policy.current().lifetimes.pending),
     )
@@ -59,6 +66,19 @@ def came_back(pending: PendingAuthorization, visit: Visit, user: User | None) ->
         pending.user_id = user.pk
     pending.parameters = progress
     PendingAuthorization.objects.filter(pk=pending.pk).update(parameters=progress, user_id=pending.user_id)
+
+
+def decided(pending: PendingAuthorization, asked: AuthorizationRequest, given: Mapping[str, str]) -> None:
+    """Note what the person chose on the page about an upstream that stood in the way: without it, or once more."""
+    progress: dict[str, Any] = dict(pending.parameters)
+    without, again = given.get("go_on_without"), given.get("try_again")
+    if without in optional(asked):
+        progress["skipped"] = sorted({*progress["skipped"], without})
+    if again is not None:
+        progress["visited"] = [name for name in progress["visited"] if name != again]
+        progress["choose"] = [again]
+    pending.parameters = progress
+    PendingAuthorization.objects.filter(pk=pending.pk, finished_at=None).update(parameters=progress)
 
 
 def advance(
@@ -84,11 +104,12 @@ def advance(
                      client_id=asked.client.client_id, resource=asked.resource.identifier)  # fmt: skip
         return pages.not_allowed(request, asked)
     connections = Connections(user)
-    for entry in connections.missing(asked):
+    for entry in connections.missing(asked, progress["skipped"]):
+        met = Obstacle(request, asked, pending, entry.provider, Visit.Purpose.CONNECT)
         if entry.provider.name in progress["visited"]:
-            return pages.not_granted(request, asked, entry.provider)
+            return obstacles.not_granted(met, connections.lacking(entry))
         if not entry.provider.enabled:
-            return pages.provider_off(request, asked, entry.provider)
+            return obstacles.switched_off(met)
         return visit(request, asked, pending, entry.provider, Visit.Purpose.CONNECT, user=user, now=now)
     return complete(request, asked, user, connections, pending, now=now)
 
@@ -135,21 +156,25 @@ def visit(
     now: datetime,
 ) -> HttpResponse:
     """Send the browser to a provider; its state exists only now, after the person approved."""
+    progress = pending.parameters
+    prompt = asked.prompt & {"login", "select_account"}
+    if provider.name in progress["choose"]:  # the account that was tried did not do
+        prompt |= {"select_account"}
     try:
         url = visits.begin(
             request=request,
             provider=provider,
             purpose=purpose,
-            scopes=scopes_of(provider, entry_for(asked, provider)),
+            scopes=scopes_of(provider, None if provider.name in progress["skipped"] else entry_for(asked, provider)),
             browser_hash=pending.browser_hash,
             return_path=reverse("authorize-continue", args=[pending.pk]),
             now=now,
             user_id=user.pk if user else None,
             login_hint=asked.login_hint,
-            prompt=" ".join(sorted(asked.prompt & {"login", "select_account"})),
+            prompt=" ".join(sorted(prompt)),
             ui_locales=asked.ui_locales,
             max_age=asked.max_age,
         )
     except UpstreamError as error:
-        return pages.upstream_failed(request, asked, provider, pending, reason=error.reason)
+        return obstacles.failed(Obstacle(request, asked, pending, provider, purpose), reason=error.reason)
     return leave(request, url, provider_title=provider.title)

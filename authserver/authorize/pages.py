@@ -15,9 +15,7 @@ from django.utils.translation import gettext as _
 from authserver.authorize.request import AuthorizationRequest
 from authserver.authorize.responses import error_url
 from authserver.errors import OAuthError
-from authserver.models import PendingAuthorization
 from authserver.responses import page
-from upstream.models import Provider
 
 
 def start_again(raw: dict[str, str]) -> str:
@@ -25,7 +23,8 @@ def start_again(raw: dict[str, str]) -> str:
     return f"{reverse('authorize')}?{urlencode(raw)}"
 
 
-def _back(asked: AuthorizationRequest, error: str, description: str) -> dict[str, str]:
+def back(asked: AuthorizationRequest, error: str, description: str) -> dict[str, str]:
+    """The way back to the client, and what it hears."""
     app = asked.client.name or _("the app")
     return {
         "return_url": error_url(asked.destination, OAuthError(error, description)),
@@ -88,7 +87,7 @@ def somebody_else(request: HttpRequest, asked: AuthorizationRequest) -> HttpResp
         links={
             "retry_url": start_again(asked.raw),
             "retry_label": _("Start again"),
-            **_back(asked, "access_denied", "The person at the browser changed."),
+            **back(asked, "access_denied", "The person at the browser changed."),
         },
     )
 
@@ -100,58 +99,7 @@ def not_allowed(request: HttpRequest, asked: AuthorizationRequest) -> HttpRespon
         heading=_("You may not use %(resource)s") % {"resource": asked.resource.name},
         explanation=_("You are signed in, but whoever runs this server has not given you access to it."),
         steps=(_("Ask the people who run this server for access, and tell them the request id below."),),
-        links=_back(asked, "access_denied", "This person may not use the resource."),
-    )
-
-
-def stranger(
-    request: HttpRequest, asked: AuthorizationRequest, provider: Provider, pending: PendingAuthorization
-) -> HttpResponse:
-    return page(
-        request,
-        status=403,
-        heading=_("This %(provider)s account is not let in here") % {"provider": provider.title},
-        explanation=_(
-            "%(provider)s signed you in, but whoever runs this server lets only certain accounts in, or the account "
-            "belongs to another person here."
-        )
-        % {"provider": provider.title},
-        steps=(
-            _("If you have another account, for example one of your organisation, sign in with that one."),
-            _("Otherwise ask the people who run this server, and tell them the request id below."),
-        ),
-        links={
-            "retry_url": resume(pending),
-            "retry_label": _("Try another account"),
-            **_back(asked, "access_denied", "The person may not sign in here."),
-        },
-    )
-
-
-def not_granted(request: HttpRequest, asked: AuthorizationRequest, provider: Provider) -> HttpResponse:
-    return page(
-        request,
-        status=403,
-        heading=_("%(provider)s did not give what %(resource)s needs")
-        % {"provider": provider.title, "resource": asked.resource.name},
-        explanation=_("You are signed in, but some of the permissions were left out or refused there."),
-        steps=(_("Start again and leave every permission selected at %(provider)s.") % {"provider": provider.title},),
-        links={
-            "retry_url": start_again(asked.raw),
-            "retry_label": _("Start again"),
-            **_back(asked, "access_denied", "A permission that is needed was not granted."),
-        },
-    )
-
-
-def provider_off(request: HttpRequest, asked: AuthorizationRequest, provider: Provider) -> HttpResponse:
-    return page(
-        request,
-        status=503,
-        heading=_("%(provider)s is switched off here") % {"provider": provider.title},
-        explanation=_("%(resource)s needs it. Whoever runs this server can switch it on again.")
-        % {"resource": asked.resource.name},
-        links=_back(asked, "server_error", "An upstream that is needed is switched off."),
+        links=back(asked, "access_denied", "This person may not use the resource."),
     )
 
 
@@ -161,31 +109,5 @@ def nobody_can_sign_in(request: HttpRequest, asked: AuthorizationRequest) -> Htt
         status=503,
         heading=_("Nobody can sign in here yet"),
         explanation=_("No identity provider is switched on. Whoever runs this server has to add one."),
-        links=_back(asked, "server_error", "No identity provider is configured."),
+        links=back(asked, "server_error", "No identity provider is configured."),
     )
-
-
-def upstream_failed(
-    request: HttpRequest, asked: AuthorizationRequest, provider: Provider, pending: PendingAuthorization, *, reason: str
-) -> HttpResponse:
-    return page(
-        request,
-        status=502,
-        heading=_("Signing in with %(provider)s did not work") % {"provider": provider.title},
-        explanation=_("%(provider)s gave no answer that can be used. Nothing was approved and nothing was stored.")
-        % {"provider": provider.title},
-        steps=(
-            _("Try once more; often that is enough."),
-            _("If it happens again, tell the people who run this server the request id below."),
-        ),
-        details=((_("What failed"), reason),),
-        links={
-            "retry_url": resume(pending),
-            "retry_label": _("Try again"),
-            **_back(asked, "server_error", "The sign-in at the identity provider failed."),
-        },
-    )
-
-
-def resume(pending: PendingAuthorization) -> str:
-    return reverse("authorize-continue", args=[pending.pk])

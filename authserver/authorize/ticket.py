@@ -15,15 +15,18 @@ _SALT = "authserver.consent"
 
 @dataclass(frozen=True)
 class Ticket:
-    """`raw` is the client's request, `person` the user id it was shown to (empty: nobody was signed in)."""
+    """`raw` is the client's request, `person` the user id it was shown to (empty: nobody was signed in), `offered` the
+    upstreams that the page let the person leave out."""
 
     id: uuid.UUID
     raw: dict[str, str]
     browser_hash: str
     person: str
+    offered: tuple[str, ...] = ()
 
     def dumps(self) -> str:
-        return signing.dumps([self.id.hex, self.raw, self.browser_hash, self.person], salt=_SALT, compress=True)
+        told = [self.id.hex, self.raw, self.browser_hash, self.person, self.offered]
+        return signing.dumps(told, salt=_SALT, compress=True)
 
 
 class Expired(Exception):
@@ -47,5 +50,5 @@ def loads(unverified: str, *, max_age_seconds: int) -> Ticket | None:
 
 
 def _read(unverified: str, max_age_seconds: int | None) -> Ticket:
-    ticket_id, raw, browser_hash, person = signing.loads(unverified, salt=_SALT, max_age=max_age_seconds)
-    return Ticket(uuid.UUID(ticket_id), raw, browser_hash, person)
+    ticket_id, raw, browser_hash, person, offered = signing.loads(unverified, salt=_SALT, max_age=max_age_seconds)
+    return Ticket(uuid.UUID(ticket_id), raw, browser_hash, person, tuple(offered))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from accounts.models import User
 from accounts.vault import vault
@@ -29,6 +29,11 @@ def sign_in_choices(asked: AuthorizationRequest) -> list[Provider]:
     return sorted(providers.sign_in_providers(), key=lambda provider: (provider.pk not in behind, provider.name))
 
 
+def optional(asked: AuthorizationRequest) -> tuple[str, ...]:
+    """The names of the upstreams that the person may leave out. One that is switched off is left out without asking."""
+    return tuple(entry.provider.name for entry in asked.upstreams if not entry.required and entry.provider.enabled)
+
+
 class Connections:
     """A person's credentials, read once, held against what a request needs."""
 
@@ -41,21 +46,33 @@ class Connections:
         return next((credential for credential in own if credential.live), own[0] if own else None)
 
     def why(self, entry: ResourceUpstream) -> str:
-        """What stands between the person and this upstream: "connect", "renew", or "" for nothing."""
+        """What stands between the person and this upstream: "connect", "renew", "widen", or "" for nothing."""
         credential = self.of(entry.provider)
         if credential is None:
             return "connect"
-        if not credential.live or not set(entry.scopes) <= set(credential.scopes):
+        if not credential.live:
             return "renew"
-        return ""
+        return "widen" if self.lacking(entry) else ""
 
-    def missing(self, asked: AuthorizationRequest) -> list[ResourceUpstream]:
-        """The required upstreams that need a visit, in the resource's order."""
-        return [entry for entry in asked.upstreams if entry.required and self.why(entry)]
+    def lacking(self, entry: ResourceUpstream) -> tuple[str, ...]:
+        """The scopes that the resource needs there and the provider has not granted, in the configuration's order."""
+        credential = self.of(entry.provider)
+        granted = credential.scopes if credential is not None and credential.live else ()
+        return tuple(scope for scope in entry.scopes if scope not in granted)
 
-    def approved(self, asked: AuthorizationRequest) -> tuple[Approved, ...]:
-        """What the new session may use: each upstream of the resource that is connected."""
-        found = ((entry, self.of(entry.provider)) for entry in asked.upstreams)
+    def missing(self, asked: AuthorizationRequest, skipped: Collection[str] = ()) -> list[ResourceUpstream]:
+        """The upstreams that need a visit, required ones first, then in the resource's order.
+
+        Optional ones only as far as they are offered and not `skipped`.
+        """
+        wanted = set(optional(asked)) - set(skipped)
+        needed = [entry for entry in asked.upstreams if entry.required or entry.provider.name in wanted]
+        return sorted((entry for entry in needed if self.why(entry)), key=lambda entry: not entry.required)
+
+    def approved(self, asked: AuthorizationRequest, skipped: Collection[str] = ()) -> tuple[Approved, ...]:
+        """What the new session may use: each upstream that is connected with all it needs, and was not left out."""
+        found = ((entry, self.of(entry.provider)) for entry in asked.upstreams
+                 if entry.provider.name not in skipped and not self.why(entry))  # fmt: skip
         return tuple(
             Approved(credential.id, entry.provider.name, scopes_of(entry.provider, entry))
             for entry, credential in found

@@ -17,10 +17,11 @@ from accounts import audit
 from accounts.browser import browser_hash
 from authserver import limits, policy
 from authserver.addresses import client_address
-from authserver.authorize import checks, consent, journey, pages, ticket
+from authserver.authorize import checks, consent, journey, obstacles, pages, ticket
+from authserver.authorize.obstacles import Obstacle
 from authserver.authorize.request import AuthorizationRequest
 from authserver.authorize.responses import error_url, unanswerable
-from authserver.authorize.upstreams import Connections
+from authserver.authorize.upstreams import Connections, optional
 from authserver.errors import OAuthError
 from authserver.models import PendingAuthorization
 from authserver.parameters import form, query
@@ -29,6 +30,9 @@ from authserver.responses import Redirect, leave, page, private
 from upstream.models import Visit
 
 DECISION = frozenset({"ticket", "decision", "provider"})
+CONNECT = "connect."
+"""Before the name of an optional upstream: a checkbox of the consent page. One that is not ticked is not sent."""
+ON_THE_WAY = frozenset({"go_on_without", "try_again"})
 
 
 @csrf_exempt  # the ticket is bound to the browser's cookie: nobody else's page can hold a valid one
@@ -37,7 +41,7 @@ def authorize(request: HttpRequest) -> HttpResponse:
     """A client's request (GET, or POST as OpenID Connect Core section 3.1.2.1 allows), or the answer to our page."""
     try:
         given = (
-            form(request, checks.PARAMETERS | DECISION)
+            form(request, checks.PARAMETERS | DECISION, prefix=CONNECT)
             if request.method == "POST"
             else query(request, checks.PARAMETERS)
         )
@@ -67,13 +71,16 @@ def start(request: HttpRequest, raw: dict[str, str]) -> HttpResponse:
         return (
             tell(request, asked, "login_required", "Nobody is signed in.") if silent else consent.show(request, asked)
         )
-    if not consent.is_remembered(request, asked, person):
+    skipped = consent.remembered(request, asked, person)
+    if skipped is None:
         return (
             tell(request, asked, "consent_required", "The person has not approved this.")
             if silent
             else consent.show(request, asked)
         )
-    if silent and Connections(person).missing(asked):
+    if silent:
+        skipped = skipped.union(optional(asked))  # nobody can be asked: what is not needed is left out
+    if silent and Connections(person).missing(asked, skipped):
         return tell(request, asked, "interaction_required", "An upstream has to be connected.")
     browser = browser_hash(request)
     if browser is None:  # a session without the cookie that binds what follows
@@ -83,7 +90,7 @@ def start(request: HttpRequest, raw: dict[str, str]) -> HttpResponse:
             else consent.show(request, asked)
         )
     approval = ticket.Ticket(uuid.uuid4(), asked.raw, browser, str(person.pk))
-    pending = journey.begin(asked, approval, now=now)
+    pending = journey.begin(asked, approval, skipped, now=now)
     return pages.gone(request) if pending is None else journey.advance(request, asked, pending, now=now)
 
 
@@ -109,7 +116,8 @@ def decide(request: HttpRequest, given: dict[str, str]) -> HttpResponse:
         return tell(request, asked, "access_denied", "The person did not approve.")
     if given.get("decision") != "approve":
         return consent.show(request, asked)
-    pending = journey.begin(asked, answer, now=now)
+    skipped = [name for name in answer.offered if f"{CONNECT}{name}" not in given]
+    pending = journey.begin(asked, answer, skipped, now=now)
     if pending is None:
         return pages.gone(request)
     if pending.finished_at is not None:
@@ -117,9 +125,10 @@ def decide(request: HttpRequest, given: dict[str, str]) -> HttpResponse:
     return journey.advance(request, asked, pending, now=now, chosen=given.get("provider", ""))
 
 
-@require_http_methods(["GET"])
+@csrf_exempt  # the cookie that it is bound to is sent by our own pages only (SameSite)
+@require_http_methods(["GET", "POST"])
 def resume(request: HttpRequest, pending_id: uuid.UUID) -> HttpResponse:
-    """Back from a provider: see how it went, and take the next step."""
+    """Back from a provider, or from the page about one: see how it went, and take the next step."""
     now = timezone.now()
     pending = PendingAuthorization.objects.filter(pk=pending_id).first()
     if pending is None or browser_hash(request) != pending.browser_hash:
@@ -130,21 +139,27 @@ def resume(request: HttpRequest, pending_id: uuid.UUID) -> HttpResponse:
         return pages.expired(request, pending.parameters["raw"])
     try:
         asked = checks.check(pending.parameters["raw"], now=now)
+        given = form(request, ON_THE_WAY) if request.method == "POST" else {}
     except checks.Unanswerable as problem:
         return unanswerable(request, problem)
     except checks.Refused as refused:
         return leave(request, error_url(refused.destination, refused.error), is_error=True)
+    except OAuthError as error:
+        return malformed(request, error)
+    if request.method == "POST":
+        journey.decided(pending, asked, given)
+        return journey.advance(request, asked, pending, now=now)
     visit = visited(request)
-    if visit is not None and visit.outcome == Visit.Outcome.DENIED:
-        return tell(request, asked, "access_denied", "The person did not sign in at the identity provider.")
-    if visit is not None and visit.outcome == Visit.Outcome.NOT_ALLOWED:
-        return pages.stranger(request, asked, visit.provider, pending)
-    if visit is not None and visit.outcome == Visit.Outcome.FAILED:
-        return pages.upstream_failed(request, asked, visit.provider, pending, reason="sign_in_failed")
-    if visit is not None and visit.outcome == Visit.Outcome.DONE:
+    if visit is None:
+        return journey.advance(request, asked, pending, now=now)
+    if visit.outcome == Visit.Outcome.DONE:
         request.session.set_expiry(policy.current().lifetimes.browser_session)
         journey.came_back(pending, visit, signed_in(request))
-    return journey.advance(request, asked, pending, now=now)
+        return journey.advance(request, asked, pending, now=now)
+    met = Obstacle(request, asked, pending, visit.provider, Visit.Purpose(visit.purpose))
+    if visit.outcome == Visit.Outcome.DENIED and not met.may_be_left_out:
+        return tell(request, asked, "access_denied", "The person did not sign in at the identity provider.")
+    return obstacles.of_visit(met, visit.outcome)
 
 
 @csrf_exempt  # as above: the ticket is bound to the browser

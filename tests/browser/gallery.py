@@ -14,6 +14,7 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
 from authserver.failures import server_error
+from authserver.responses import Choices
 
 RESOURCE = {"resource_name": "Example MCP server", "resource_identifier": "https://mcp.example.com/mcp"}
 SCOPES = [
@@ -118,6 +119,18 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
             upstreams=[{"title": "T" * 100, "scopes": ["u" * 150] * 4, "why": "connect"}],
         ),
     ),
+    "consent-several": (
+        "authorize/consent.html",
+        consent(
+            upstreams=[
+                GITHUB,
+                {"title": "Google", "scopes": ["openid", "calendar"], "why": "widen", "lacking": ["calendar"]},
+                {"title": "Atlassian", "scopes": ["read:jira-work"], "why": "renew"},
+                {"name": "slack", "title": "Slack", "scopes": ["search:read"], "why": "connect", "optional": True},
+                {"name": "notion", "title": "Notion", "scopes": [], "why": "", "optional": True},
+            ],
+        ),
+    ),
     "consent-nameless": ("authorize/consent.html", consent(client_name="", scopes=[], upstreams=[])),
     "returning-client": (
         "authorize/returning.html",
@@ -198,6 +211,35 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
             "return_label": "Return to the app",
             "retry_url": "/again",
             "retry_label": "Try GitHub again",
+            "request_id": "0123456789abcdef" * 2,
+        },
+    ),
+    "error-optional": (
+        "authorize/error.html",
+        {
+            "heading": "This Slack account belongs to another person here",
+            "explanation": "Somebody else has signed in or connected with it on this server. Nothing was changed.",
+            "steps": ["If you have another account at Slack, take that one.", "If it is your own: start again."],
+            "details": [("What failed", "sign_in_failed")],
+            "choices": Choices(
+                "/decide",
+                (("try_again", "slack", "Choose another account"), ("go_on_without", "s", "Go on without Slack")),
+            ),
+            "return_url": "",
+            "return_label": "",
+            "request_id": "0123456789abcdef" * 2,
+        },
+    ),
+    "error-required": (
+        "authorize/error.html",
+        {
+            "heading": "Atlassian did not give what Example MCP server needs",
+            "explanation": "Some of the permissions were left out or refused there.",
+            "steps": ["Ask again, and leave every permission selected at Atlassian."],
+            "details": [("What is missing", "read:jira-work " * 12)],
+            "choices": Choices("/decide", (("try_again", "atlassian", "Ask again"),)),
+            "return_url": "/nowhere",
+            "return_label": "Return to the app",
             "request_id": "0123456789abcdef" * 2,
         },
     ),

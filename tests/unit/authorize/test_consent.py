@@ -233,8 +233,9 @@ def test_a_journey_can_only_go_on_in_its_own_browser_and_time(door: Door) -> Non
     door.answer(door.ask())
     pending = PendingAuthorization.objects.get()
     url = f"/oauth/authorize/continue/{pending.pk}"
-    assert Http().get(url).status_code == 400
-    assert door.http.post(url).status_code == 405
+    for method in ("get", "post"):
+        assert getattr(Http(), method)(url).status_code == 400
+    assert door.http.put(url).status_code == 405
     PendingAuthorization.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     late = door.http.get(url)
     assert late.status_code == 400

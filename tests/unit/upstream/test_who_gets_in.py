@@ -119,7 +119,7 @@ def test_somebody_elses_identity_cannot_be_connected(oidc: FakeOidc, person: Per
         owner = Person()
         owner.sign_in(row)
         person.sign_in(provider_at(oidc, Provider.Type.OIDC))
-        assert person.connect(row).outcome == Visit.Outcome.NOT_ALLOWED
+        assert person.connect(row).outcome == Visit.Outcome.IN_USE
         assert UserSocialAuth.objects.get(provider="github").user == owner.user
         assert Credential.objects.get(provider="github").user == owner.user
     assert AuditEvent.objects.get(outcome="refused").reason == "identity_in_use"
@@ -131,7 +131,7 @@ def test_a_second_account_of_one_provider_is_not_mixed_in(oidc: FakeOidc, person
     person.sign_in(provider)
     version = Credential.objects.get().version
     oidc.person["sub"] = "ada-at-home"
-    assert person.connect(provider, scopes=("more",)).outcome == Visit.Outcome.NOT_ALLOWED
+    assert person.connect(provider, scopes=("more",)).outcome == Visit.Outcome.ANOTHER
     held = Credential.objects.get()
     assert (held.subject, held.version) == ("ada-1", version)
 
@@ -182,6 +182,6 @@ def test_a_changed_subject_claim_never_meets_the_old_ones_values(oidc: FakeOidc,
     provider.save()
     oidc.person |= {"sub": "mallory", "nick": "ada-1"}
     mallory = Person()
-    assert mallory.sign_in(provider).outcome == Visit.Outcome.NOT_ALLOWED
+    assert mallory.sign_in(provider).outcome == Visit.Outcome.IN_USE
     assert mallory.user is None
     assert User.objects.count() == 1
