@@ -154,9 +154,8 @@ def _tunnel(proxy: Proxy, host: str, port: int) -> socket.socket:
     why = ""
     try:
         sock.sendall(f"{head}\r\n".encode("ascii"))
-        answer = _DeadlineResponse(sock, method="CONNECT")
-        answer.begin()
-        answer.close()  # the reader; the socket stays open
+        with _DeadlineResponse(sock, method="CONNECT") as answer:  # closes its reader; the socket stays open
+            answer.begin()
         if not 200 <= answer.status < 300:
             why = f"http_{answer.status}"
     except TimeoutError:

@@ -65,16 +65,17 @@ class _Kept:
     def is_younger_than(self, seconds: float) -> bool:
         return time.monotonic() - self.fetched_at < seconds
 
-    def ask(self, fetch: Callable[[], Any]) -> None:
-        """Note what `fetch` gives or raises. While the URL is left alone, nothing is asked."""
+    def ask(self, fetch: Callable[[], Any]) -> bool:
+        """Note what `fetch` gives or raises; whether it gave something. While the URL is left alone, nothing is asked."""
         if time.monotonic() - self.failed_at < BACK_OFF_SECONDS:
-            return
+            return False
         try:
             self.value = fetch()
         except (OutboundFailed, OutboundRefused) as error:
             self.failure, self.failed_at = type(error)(error.reason), time.monotonic()
-        else:
-            self.fetched_at, self.failed_at = time.monotonic(), -math.inf
+            return False
+        self.fetched_at, self.failed_at = time.monotonic(), -math.inf
+        return True
 
 
 _kept: dict[tuple[str, str, bool], _Kept] = {}
@@ -89,7 +90,7 @@ def endpoints(provider: Provider) -> Endpoints:
     if preset.is_oidc:
         if not issuer:
             raise UpstreamError("issuer_not_configured", provider=provider.name)
-        document = _document(provider, issuer)
+        document = _document(provider, issuer, FRESH_SECONDS)
 
     def address(name: str) -> str:
         value = getattr(provider, name, "") or getattr(preset, name, "") or document.get(name) or ""
@@ -136,7 +137,7 @@ def forget() -> None:
         _kept.clear()
 
 
-def _document(provider: Provider, issuer: str, max_age_seconds: float = FRESH_SECONDS) -> Mapping[str, Any]:
+def _document(provider: Provider, issuer: str, max_age_seconds: float) -> Mapping[str, Any]:
     def fetch() -> Mapping[str, Any]:
         document = _fetch(provider, issuer.rstrip("/") + "/.well-known/openid-configuration")
         # The document must be the issuer's own (Discovery s4.3), or its endpoints are somebody else's.
@@ -189,11 +190,11 @@ def _remembered(provider: Provider, what: str, url: str, fetch: Callable[[], Any
     waits = kept.is_younger_than(FRESH_SECONDS) or not kept.is_younger_than(STALE_SECONDS)
     if kept.asking.acquire(timeout=WAIT_SECONDS if waits else 0):
         try:
-            if not kept.is_younger_than(max_age_seconds):
-                kept.ask(fetch)
+            if kept.is_younger_than(max_age_seconds) or kept.ask(fetch):
+                return kept.value
         finally:
             kept.asking.release()
-    if kept.is_younger_than(max(STALE_SECONDS, max_age_seconds)):
+    if kept.is_younger_than(STALE_SECONDS):
         return kept.value
     failure = kept.failure or OutboundFailed("timeout")
     raise type(failure)(failure.reason, provider=provider.name)

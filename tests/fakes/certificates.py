@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,3 +32,10 @@ def self_signed(name: str, chain: Path, private: Path) -> None:
     chain.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     pkcs8 = serialization.PrivateFormat.PKCS8
     private.write_bytes(key.private_bytes(serialization.Encoding.PEM, pkcs8, serialization.NoEncryption()))
+
+
+def server_side(chain: Path, private: Path) -> ssl.SSLContext:
+    """What a server shows with a certificate and its key."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, private)
+    return context

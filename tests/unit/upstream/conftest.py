@@ -11,7 +11,6 @@ from tests.fakes.oauth2 import FakeOAuth2
 from tests.fakes.oidc import FakeOidc
 from tests.unit.upstream.held import Clock
 from tests.unit.upstream.journeys import Person
-from tests.unit.upstream.outbound import Canary, Page
 from upstream import discovery
 
 
@@ -32,19 +31,6 @@ def oidc() -> Iterator[FakeOidc]:
 @pytest.fixture
 def person() -> Person:
     return Person()
-
-
-@pytest.fixture
-def canary() -> Iterator[Canary]:
-    canary = Canary()
-    yield canary
-    canary.listener.close()
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    with Page() as page:
-        yield page
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from tests.unit.upstream.outbound import Canary, Page, resolving_to
+from tests.unit.outbound.network import Network
+from tests.unit.outbound.servers import Canary, Page
 from upstream import addresses, http
 from upstream.errors import OutboundFailed, OutboundRefused
 
@@ -148,31 +149,41 @@ def test_only_plain_https_to_web_ports_is_called(url: str, reason: str) -> None:
     assert refusal.value.reason == reason
 
 
-def test_a_name_for_a_private_address_is_refused(monkeypatch: pytest.MonkeyPatch, canary: Canary) -> None:
-    resolving_to(monkeypatch, ["127.0.0.1"])
+def test_a_name_for_a_private_address_is_refused(network: Network) -> None:
+    network.names["inside.example"] = [["127.0.0.1"]]
     with pytest.raises(OutboundRefused, match="address_not_allowed"):
-        http.request("GET", f"https://inside.example:{canary.port}/")
-    assert not canary.reached
+        http.request("GET", "https://inside.example/")
+    assert network.connected == []
 
 
-def test_a_name_for_a_public_and_a_private_address_is_refused(monkeypatch: pytest.MonkeyPatch, canary: Canary) -> None:
-    resolving_to(monkeypatch, ["8.8.8.8", "127.0.0.1"])
+def test_a_name_for_a_public_and_a_private_address_is_refused(network: Network) -> None:
+    network.names["mixed.example"] = [["8.8.8.8", "127.0.0.1"]]
     with pytest.raises(OutboundRefused, match="address_not_allowed"):
-        http.request("GET", f"https://mixed.example:{canary.port}/")
-    assert not canary.reached
+        http.request("GET", "https://mixed.example/")
+    assert network.connected == []
 
 
-def test_the_checked_address_is_the_one_that_is_called(monkeypatch: pytest.MonkeyPatch, page: Page) -> None:
+def test_the_checked_address_is_the_one_that_is_called(network: Network, page: Page) -> None:
     """The name is asked for once; what it says a moment later no longer matters (DNS rebinding)."""
-    asked = resolving_to(monkeypatch, ["127.0.0.1"], ["169.254.169.254"])
-    port = page.url.rpartition(":")[2]
+    network.names["rebinding.example"] = [["127.0.0.1"], ["169.254.169.254"]]
+    port = int(page.url.rpartition(":")[2])
+    network.open(port)
     answer = http.request("GET", f"http://rebinding.example:{port}/", allow_private_network=True)
     assert answer.status == 200
-    assert asked == ["rebinding.example"]
+    assert network.asked == ["rebinding.example"]
     assert page.seen[0].headers["host"] == f"rebinding.example:{port}"
 
 
-def test_the_next_address_is_tried_where_the_first_does_not_answer(monkeypatch: pytest.MonkeyPatch, page: Page) -> None:
-    resolving_to(monkeypatch, ["127.0.0.9", "127.0.0.1"])
-    port = page.url.rpartition(":")[2]
+def test_the_next_address_is_tried_where_the_first_does_not_answer(network: Network, page: Page) -> None:
+    network.names["two.example"] = [["127.0.0.9", "127.0.0.1"]]
+    port = int(page.url.rpartition(":")[2])
+    network.open(port)
     assert http.request("GET", f"http://two.example:{port}/", allow_private_network=True).status == 200
+    assert network.connected == [("127.0.0.9", port), ("127.0.0.1", port)]
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "foo.localhost", "a.b.LocalHost"])
+def test_this_machines_names_are_refused_before_anybody_is_asked_for_them(network: Network, host: str) -> None:
+    with pytest.raises(OutboundRefused, match="address_not_allowed"):
+        http.request("GET", f"https://{host}/")
+    assert network.asked == []
