@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.certificates import self_signed
+from tests.fakes.certificates import self_signed, server_side
 from tests.fakes.server import FakeServer, Reply, Seen
 
 NAME = "localhost"
@@ -21,7 +20,9 @@ class Documents(FakeServer):
     def __init__(self, directory: Path) -> None:
         super().__init__()
         self.authority = directory / "authority.pem"
-        self.wrap(_tls(self.authority, directory / "key.pem"))
+        private = directory / "key.pem"
+        self_signed(NAME, self.authority, private)  # a certificate that is its own authority
+        self.wrap(server_side(self.authority, private))
         self.url = self.url.replace("http://127.0.0.1", f"https://{NAME}")
         self.reply: Reply | None = None
 
@@ -55,11 +56,3 @@ def served(directory: Path) -> Iterator[Documents]:
     """A host up and running; its certificate authority is in `directory`."""
     with Documents(directory) as documents:
         yield documents
-
-
-def _tls(authority: Path, private: Path) -> ssl.SSLContext:
-    """A certificate for `NAME` that is its own authority."""
-    self_signed(NAME, authority, private)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(authority, private)
-    return context

@@ -170,3 +170,11 @@ def test_slow_documents_do_not_take_every_thread(documents: Documents, monkeypat
         clients.resolve(documents.client_id, now=NOW)
     assert documents.seen == []
     assert resolved(documents.client_id, now=NOW) is not None  # being busy is not the document's failure
+
+
+def test_who_waits_for_a_slow_document_is_let_go_as_well(documents: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or four requests for one slow URL would hold all threads of a worker."""
+    monkeypatch.setattr(flights, "WAIT_SECONDS", 0.01)
+    with flights.only_one(documents.client_id), pytest.raises(clients.UnknownClient, match="moment"):
+        clients.resolve(documents.client_id, now=NOW)
+    assert documents.seen == []
