@@ -110,28 +110,34 @@ def test_several_at_once_tell_nobody_twice(maintenance: StartMaintenance, fake: 
 def test_it_outlives_a_database_that_goes_away(
     maintenance: StartMaintenance, fake: FakeOAuth2, postgres_url: str
 ) -> None:
+    ours = backends()
     loop = maintenance("--loop")
     loop.says("running")
     over("first")
     loop.says("browser sessions: 1 deleted")
-    with away(postgres_url):
+    with away(postgres_url, but_for=ours):
         loop.says("revocations at providers: failed")
     assert loop.process.poll() is None
     queue(fake, 1)
     loop.says("revocations at providers: 1 done")
 
 
-@contextmanager
-def away(postgres_url: str) -> Iterator[None]:
-    """Nobody gets in, and whoever was in is out, except for this test."""
-    name = connection.settings_dict["NAME"]
+def backends() -> list[int]:
+    """The connections to this database that there are now."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        own = cursor.fetchone()[0]
+        cursor.execute("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+        return [pid for (pid,) in cursor.fetchall()]
+
+
+@contextmanager
+def away(postgres_url: str, but_for: list[int]) -> Iterator[None]:
+    """Nobody gets in, and whoever is in is out, except for these."""
+    name = connection.settings_dict["NAME"]
     with psycopg.connect(postgres_url, autocommit=True) as elsewhere:
         elsewhere.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
         elsewhere.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> %s", [name, own]
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> ALL(%s)",
+            [name, but_for],
         )
         try:
             yield
