@@ -132,7 +132,7 @@ def token_members(fresh: Fresh, *, now: datetime) -> dict[str, Any]:
     return members
 
 
-def describe(one: Released, tsid: str) -> OAuthError:
+def describe(one: Released, whose: Whose) -> OAuthError:
     """The OAuth error for an upstream that gave no token: what happened, in words, and where to send the person."""
     error, provider = one.outcome, one.provider
     assert isinstance(error, UpstreamError)  # noqa: S101 - narrows the type: the caller has a `Fresh` otherwise
@@ -149,7 +149,10 @@ def describe(one: Released, tsid: str) -> OAuthError:
             detail=error.reason,
         )
     missing = error.missing_scopes if isinstance(error, MissingScope) else ()
-    members: dict[str, object] = {"state": state, "connect_url": connect_url(tsid, provider, missing)}
+    members: dict[str, object] = {
+        "state": state,
+        "connect_url": connect_url(whose.tsid, whose.user_id, provider, missing),
+    }
     if missing:
         members["missing_scopes"] = list(missing)
     return OAuthError("invalid_grant", _WORDS[state].format(title=provider.title), members=members)

@@ -24,10 +24,12 @@ class Redirect(HttpResponse):
 
 @dataclass(frozen=True)
 class Choices:
-    """Buttons of a page, the likelier first: each a name, a value and its words, sent to `url`."""
+    """Buttons of a page, the likelier first: each a name, a value and its words, sent to `url`, which may ask for a CSRF
+    token (`protected`)."""
 
     url: str
     buttons: tuple[tuple[str, str, str], ...]
+    protected: bool = False
 
 
 def leave(

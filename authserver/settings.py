@@ -343,6 +343,7 @@ SOCIAL_AUTH_PIPELINE = (
     "upstream.pipeline.refuse_strangers",
     "social_core.pipeline.social_auth.social_user",
     "upstream.pipeline.refuse_inactive",
+    "upstream.pipeline.refuse_others",
     "upstream.pipeline.refuse_second_account",
     "upstream.pipeline.create_user",
     "social_core.pipeline.social_auth.associate_user",

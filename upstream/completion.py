@@ -39,7 +39,11 @@ def complete(visit: Visit, state: str, data: Mapping[str, str], request: HttpReq
     if not code or not code.isascii() or not code.isprintable():
         raise SignInRefused("code_missing", provider=provider.name)
     transaction = Transaction(
-        state=state, redirect_uri=visit.redirect_uri, scopes=tuple(visit.scopes), purpose=visit.purpose
+        state=state,
+        redirect_uri=visit.redirect_uri,
+        scopes=tuple(visit.scopes),
+        purpose=visit.purpose,
+        only_user=visit.user_id if visit.purpose == Visit.Purpose.SIGN_IN else None,
     )
     strategy = ProviderStrategy(request=request, provider=provider, transaction=transaction, data=data)
     backend = strategy.provider_backend()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from social_django.models import UserSocialAuth
 
@@ -38,3 +39,8 @@ def moved(provider: Provider, values: Mapping[str, Any]) -> str | None:
         return None
     changed = [name for name in MEANING if getattr(provider, name) != values[name]]
     return changed[0] if changed and any_known(provider.name) else None
+
+
+def of_person(user_id: UUID) -> frozenset[str]:
+    """The names of the providers at which this person is known: where they can show who they are."""
+    return frozenset(UserSocialAuth.objects.filter(user=user_id).values_list("provider", flat=True))

@@ -86,6 +86,7 @@ class Visit(models.Model):
         NOT_ALLOWED = "not_allowed", _("not let in")
         IN_USE = "in_use", _("somebody else's account")
         ANOTHER = "another_account", _("another account is connected")
+        NOT_THEM = "another_person", _("somebody else signed in")
         FAILED = "server_error", _("failed")
 
     state_hash = models.CharField(max_length=64, primary_key=True)

@@ -39,6 +39,13 @@ def refuse_inactive(user: User | None, backend: ProviderBackend, **kwargs: Any) 
         raise NotAllowed("user_inactive", provider=backend.name)
 
 
+def refuse_others(user: User | None, backend: ProviderBackend, **kwargs: Any) -> None:
+    """A sign-in that was asked of one person is nobody else's, and makes no new one."""
+    only = backend.transaction.only_user
+    if only is not None and (user is None or user.pk != only):
+        raise NotAllowed("another_person", provider=backend.name)
+
+
 def refuse_second_account(
     backend: ProviderBackend, user: User | None, social: UserSocialAuth | None, **kwargs: Any
 ) -> None:

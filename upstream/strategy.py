@@ -12,6 +12,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
+from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -27,7 +28,7 @@ from upstream.models import Provider
 
 @dataclass(frozen=True)
 class Transaction:
-    """One visit's one-use secrets, and what its authorization request asks for.
+    """One visit's one-use secrets, and what its authorization request asks for. `only_user`: nobody else may sign in by it.
 
     `state` is 256 random bits; `code_verifier` (RFC 7636) and `nonce` (OpenID Connect) follow from it.
     """
@@ -38,6 +39,7 @@ class Transaction:
     purpose: str = ""
     hints: Mapping[str, str] = field(default_factory=dict)
     renewable: bool = False
+    only_user: UUID | None = None
 
     @property
     def state_hash(self) -> str:

@@ -75,6 +75,7 @@ def _sign_in(request: HttpRequest, user: User, visit: Visit, claims: dict[str, A
 _NOT_ALLOWED = {
     "identity_in_use": Visit.Outcome.IN_USE,
     "another_account_is_connected": Visit.Outcome.ANOTHER,
+    "another_person": Visit.Outcome.NOT_THEM,
 }
 
 

@@ -47,8 +47,9 @@ def begin(
     """Note the visit and answer the URL at the provider to send the browser to.
 
     `scopes` are asked for beside the provider's own and those a known person has granted already, so that a new token
-    never takes any away. `return_path` is a path on our own origin; the person arrives there with `visit=<state hash>`
-    added, whatever became of it. Raises `UpstreamError` where the provider may not be used so, or cannot be reached.
+    never takes any away. `user_id` is who connects, or the only one who may sign in. `return_path` is a path on our own
+    origin; the person arrives there with `visit=<state hash>` added, whatever became of it. Raises `UpstreamError` where
+    the provider may not be used so, or cannot be reached.
     """
     if not provider.enabled:
         raise UpstreamError("provider_disabled", provider=provider.name)

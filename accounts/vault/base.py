@@ -118,6 +118,7 @@ class Session:
     scopes: tuple[str, ...]
     idle_expires_at: datetime
     expires_at: datetime
+    redirect_host: str = ""
     dead_providers: tuple[str, ...] = ()
 
 
@@ -269,7 +270,7 @@ class Revocations(Protocol):
 
     def claim(self, *, now: datetime, until: datetime, limit: int) -> Sequence[Revocable]:
         """Take what is due, oldest first, opened: nobody else gets it before `until`. What does not open is finished as
-        failed, loudly."""
+        failed, loudly, and kept as it is."""
 
     def finish(self, revocation_id: UUID, *, state: str, outcome: str, now: datetime) -> None:
         """Note how it ended (`done`, `not_needed` or `failed`) and destroy the tokens; the row stays as the receipt."""

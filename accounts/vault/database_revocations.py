@@ -40,8 +40,8 @@ class DatabaseRevocations:
     def _open(self, row: Revocation, now: datetime) -> Revocable | None:
         try:
             tokens = open_tokens(self._sealing, row.id, row.user_id, row.provider, row.sealed_tokens, tsid=row.tsid)
-        except Damaged:
-            self.finish(row.id, state=Revocation.State.FAILED, outcome="damaged", now=now)
+        except Damaged:  # what did not open is kept as it is: the key may be what is wrong
+            _queued(row.id).update(state=Revocation.State.FAILED, outcome="damaged", finished_at=now)
             return None
         return Revocable(row.id, row.user_id, row.provider, row.subject, row.tsid, row.attempts + 1, tokens)
 

@@ -20,7 +20,7 @@ from accounts.vault.bounds import is_tsid
 
 # A row a link, and one row for a session that has none. Only the asked providers' tokens are carried over.
 _LIVE_SESSION_WITH_LINKS = """
-    SELECT s.user_id, u.is_active, s.client_id, s.resource, s.scope, s.idle_expires_at, s.expires_at,
+    SELECT s.user_id, u.is_active, s.client_id, s.redirect_host, s.resource, s.scope, s.idle_expires_at, s.expires_at,
            l.provider, l.scope, c.state,
            c.id, c.user_id, c.provider, c.subject, c.scope, c.version, c.refreshable, c.expires_at, c.dead_reason,
            CASE WHEN l.provider LIKE %s THEN c.sealed_tokens END
@@ -67,19 +67,20 @@ def live_session(tsid: str, *, now: datetime, provider: str = NONE) -> tuple[Ses
         rows = cursor.fetchall()
     if not rows:
         raise SessionGone("unknown, closed, or past its end")
-    user_id, is_active, client_id, resource, scope, idle_expires_at, expires_at = rows[0][:7]
+    user_id, is_active, client_id, redirect_host, resource, scope, idle_expires_at, expires_at = rows[0][:8]
     session = Session(
         tsid=tsid,
         user_id=_uuid(user_id),
         user_is_active=bool(is_active),
         client_id=client_id,
+        redirect_host=redirect_host,
         resource=resource,
         scopes=tuple(scope.split()),
         idle_expires_at=_utc(idle_expires_at),
         expires_at=_utc(expires_at),
-        dead_providers=tuple(row[7] for row in rows if row[9] == Credential.State.DEAD),
+        dead_providers=tuple(row[8] for row in rows if row[10] == Credential.State.DEAD),
     )
-    return session, [_linked(row) for row in rows if row[19] is not None]
+    return session, [_linked(row) for row in rows if row[20] is not None]
 
 
 def touch(tsid: str, *, idle_expires_at: datetime, now: datetime) -> bool:
@@ -94,7 +95,7 @@ def touch(tsid: str, *, idle_expires_at: datetime, now: datetime) -> bool:
 
 def _linked(row: tuple[Any, ...]) -> Linked:
     (link_provider, link_scope, state, credential_id, user_id, provider, subject, scope, version, refreshable, expires_at, reason,
-     sealed_tokens) = row[7:]  # fmt: skip
+     sealed_tokens) = row[8:]  # fmt: skip
     return Linked(
         provider=link_provider,
         credential=CredentialState(

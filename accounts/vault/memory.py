@@ -87,6 +87,7 @@ class MemorySessions:
                 user_id=session.new.user_id,
                 user_is_active=self.user_is_active(session.new.user_id),
                 client_id=session.new.client_id,
+                redirect_host=session.new.redirect_host,
                 resource=session.new.resource,
                 scopes=session.new.scopes,
                 idle_expires_at=session.idle_expires_at,

@@ -47,9 +47,17 @@ def schema(request: HttpRequest) -> HttpResponse:
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
     """For people."""
-    context = {"issuer": load().issuer, "info": description()["info"], "operations": operations(description()),
-               "schemes": description()["components"]["securitySchemes"]}  # fmt: skip
-    return render(request, "api/docs.html", context)
+    return render(request, "api/docs.html", page())
+
+
+def page() -> dict[str, Any]:
+    """What the page shows."""
+    return {
+        "issuer": load().issuer,
+        "info": description()["info"],
+        "operations": operations(description()),
+        "schemes": description()["components"]["securitySchemes"],
+    }
 
 
 def operations(document: dict[str, Any]) -> list[dict[str, Any]]:

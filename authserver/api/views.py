@@ -22,7 +22,7 @@ from authserver.api.sessions import Found, find
 from authserver.conf import load
 from authserver.errors import OAuthError, json_response
 from authserver.parameters import query
-from authserver.release import Refused, Released, describe, release, token_members
+from authserver.release import Refused, Released, Whose, describe, release, token_members
 from authserver.scopes import MAX_SCOPES
 from upstream.refresh import Fresh
 
@@ -62,7 +62,7 @@ class AllTokens(TokenView):
             "client_id": session.client_id,
             "scope": " ".join(session.scopes),
             "expires_at": session.expires_at.isoformat(timespec="seconds"),
-            "upstream_tokens": [as_item(one, tsid, now=now) for one in released],
+            "upstream_tokens": [as_item(one, found.whose, now=now) for one in released],
         }
         if cursor := asked.next_cursor(upstreams):
             kept = {"limit": str(asked.limit), **({"upstream": named} if named else {}), "cursor": cursor}
@@ -91,7 +91,7 @@ class OneToken(TokenView):
         [one] = released
         if isinstance(one.outcome, Fresh):
             return json_response({"upstream": one.provider.name, **token_members(one.outcome, now=now)})
-        error = describe(one, tsid)
+        error = describe(one, found.whose)
         return problem(OAuthError(error.error, error.description, status=error.status, detail=error.detail,
                                   headers=error.headers, members={"upstream": one.provider.name, **error.members}))  # fmt: skip
 
@@ -112,12 +112,12 @@ def released_by(found: Found, names: list[str], wanted: tuple[str, ...], *, now:
         raise OAuthError("not_found", words, status=404) from None
 
 
-def as_item(one: Released, tsid: str, *, now: datetime) -> dict[str, Any]:
+def as_item(one: Released, whose: Whose, *, now: datetime) -> dict[str, Any]:
     """One upstream in the list: the members of a token, or those of an error."""
     item: dict[str, Any] = {"upstream": one.provider.name}
     if isinstance(one.outcome, Fresh):
         return item | token_members(one.outcome, now=now)
-    error = describe(one, tsid)
+    error = describe(one, whose)
     if wait := error.headers.get("Retry-After"):
         item["retry_after"] = int(wait)
     return item | error.as_json()

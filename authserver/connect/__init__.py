@@ -1,5 +1,5 @@
-"""`/oauth/connect/<ticket>`: renew one upstream for a session that lives on.
+"""`/oauth/connect/<ticket>`: add or renew one upstream for a session that lives on.
 
-The link comes in an exchange's error; the page names the MCP server and the client that ask, and a renewed credential
-serves every session linked to it.
+The link comes in a refusal of token exchange or the by-tsid API. Its page names the MCP server and the client that ask;
+the person approves, signs in at the provider where that is needed, and the session may use what came of it.
 """

@@ -1,193 +1,154 @@
-"""The page behind a `connect_url`: what is asked, a button, and the result."""
+"""The page behind a `connect_url`: what is asked, a button, the way to the provider and back, and the result."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_protect
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.browser import ensure_browser, remember
-from accounts.vault import vault
-from accounts.vault.base import Session, SessionGone, VaultError
-from authserver.connections import Ticket, read_ticket
-from authserver.models import Client, Resource, ResourceUpstream
+from accounts.browser import browser_hash, ensure_browser, remember
+from accounts.vault.base import NotConnected
+from authserver import limits, policy
+from authserver.addresses import client_address
+from authserver.connect import pages
+from authserver.connect.asked import Asked, is_theirs, look_up
+from authserver.connect.finish import SessionEnded, UsedUp, finish, is_used_up, take, taken
+from authserver.connections import read_ticket
+from authserver.models import PendingConnection
 from authserver.people import signed_in
-from authserver.responses import leave, page, private
-from upstream import providers, visits
+from authserver.responses import Redirect, leave, private
+from upstream import visits
 from upstream.errors import UpstreamError
-from upstream.models import Visit
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A ticket, held against what is true now."""
-
-    ticket: Ticket
-    session: Session
-    client: Client
-    entry: ResourceUpstream
-
-    @property
-    def resource(self) -> Resource:
-        return self.entry.resource
-
-    @property
-    def scopes(self) -> tuple[str, ...]:
-        """The union of what the provider's row, the resource and the exchange ask for."""
-        return providers.scopes_of(self.entry.provider, self.entry.scopes, self.ticket.scopes)
-
-
-def look_up(ticket: Ticket, *, now: datetime) -> Asked | None:
-    """What the ticket asks for, if its session lives and its resource still names the upstream."""
-    try:
-        session = vault().sessions.alive(ticket.tsid, now=now)
-    except SessionGone:
-        return None
-    entry = (
-        ResourceUpstream.objects.select_related("resource", "provider")
-        .filter(resource__identifier=session.resource, provider__name=ticket.provider, provider__enabled=True)
-        .first()
-    )
-    client = Client.objects.filter(client_id=session.client_id, disabled_at=None).first()
-    return Asked(ticket, session, client, entry) if entry and client else None
+from upstream.models import Provider, Visit
 
 
 @csrf_protect
 @require_http_methods(["GET", "HEAD", "POST"])
 def connect(request: HttpRequest, ticket: str) -> HttpResponse:
-    """Show what is asked; on POST, go to the provider."""
+    """Show what is asked; on POST, take the link and go on. A GET uses nothing up: mail scanners open links too."""
     now = timezone.now()
-    read = read_ticket(ticket)
-    asked = look_up(read, now=now) if read else None
+    asked = asked_by(ticket, now=now)
     if asked is None:
-        return too_late(request)
+        return pages.too_late(request)
+    if is_used_up(asked.ticket.id, browser_hash(request)):
+        return pages.used_up(request)
     person = signed_in(request)
-    if person is not None and person.pk != asked.session.user_id:
-        return somebody_else(request, asked)
+    if person is not None and not is_theirs(asked, person):
+        return pages.somebody_else(request, asked, ticket)
+    choices = [] if person else asked.sign_in_choices()
+    if person is None and not choices:
+        return pages.nowhere_to_sign_in(request, asked)
     if request.method != "POST":
-        context = {
-            "provider_title": asked.entry.provider.title,
-            "resource_name": asked.resource.name,
-            "resource_identifier": asked.resource.identifier,
-            "client_name": asked.client.name,
-            "client_is_proven": asked.client.identity_is_proven,
-            "scopes": asked.scopes,
-        }
+        response = render(request, "connect/connect.html", pages.context(asked, person, choices))
         ensure_browser(request)
-        return private(remember(request, render(request, "connect/connect.html", context)))
-    if person is None and not asked.entry.provider.sign_in:
-        return sign_in_first(request)
+        return private(remember(request, response))
+    wait_seconds = limits.hit("authorize", client_address(request) or "")
+    if wait_seconds is not None:
+        return pages.too_often(request, wait_seconds)
     try:
-        url = visits.begin(
-            request=request,
-            provider=asked.entry.provider,
-            purpose=Visit.Purpose.CONNECT if person else Visit.Purpose.SIGN_IN,
-            scopes=asked.scopes,
-            browser_hash=ensure_browser(request),
-            return_path=reverse("connect-done", args=[ticket]),
-            now=now,
-            user_id=person.pk if person else None,
-        )
-    except UpstreamError:
-        return failed(request, ticket)
-    return remember(request, leave(request, url, provider_title=asked.entry.provider.title))
+        row = take(asked.ticket, ensure_browser(request), now=now)
+    except UsedUp:
+        return pages.used_up(request)
+    chosen = request.POST.get("provider", "")[:32]
+    return remember(request, go_on(request, asked, row, ticket, chosen=chosen, now=now))
 
 
 @require_http_methods(["GET", "HEAD"])
-def done(request: HttpRequest, ticket: str) -> HttpResponse:
-    """Back from the provider: say how it went. The vault was renewed by the sign-in itself."""
-    read = read_ticket(ticket)
+def back(request: HttpRequest, ticket: str) -> HttpResponse:
+    """From a provider: see how it went, and take the next step."""
     now = timezone.now()
-    asked = look_up(read, now=now) if read else None
+    asked = asked_by(ticket, now=now, on_the_way=True)
     if asked is None:
-        return too_late(request)
-    state_hash = request.GET.get("visit", "")[:64]
-    visit = Visit.objects.filter(pk=state_hash, return_path=request.path).first()
-    person = signed_in(request)
-    if visit is None or visit.outcome != Visit.Outcome.DONE:
-        return failed(request, ticket)
-    if person is None or person.pk != asked.session.user_id:
-        return somebody_else(request, asked)
-    if not covered(asked, now=now):
-        return not_covered(request, asked)
-    return page(
-        request,
-        status=200,
-        heading=_("%(provider)s is connected") % {"provider": asked.entry.provider.title},
-        explanation=_("%(resource)s can use it again. You can close this page and go back to the app.")
-        % {"resource": asked.resource.name},
-    )
-
-
-def covered(asked: Asked, *, now: datetime) -> bool:
-    """Whether the session may use what was renewed: linked to it, and approved for the scopes that were missing."""
+        return pages.too_late(request)
     try:
-        entry = vault().credentials.tokens(asked.ticket.tsid, asked.ticket.provider, now=now)
-    except VaultError:
-        return False
-    return entry.credential.live and set(asked.ticket.scopes) <= set(entry.approved_scopes) & set(entry.tokens.scopes)
+        row = taken(asked.ticket.id, browser_hash(request))
+    except UsedUp:
+        return pages.used_up(request)
+    if row.expires_at <= now:
+        return pages.too_late(request)
+    state_hash = request.GET.get("visit", "")[:64]
+    visit = Visit.objects.select_related("provider").filter(pk=state_hash, return_path=request.path).first()
+    if visit is None:
+        return pages.failed(request, asked, ticket)
+    if visit.outcome != Visit.Outcome.DONE:
+        return pages.of_visit(request, asked, ticket, visit)
+    if visit.purpose == Visit.Purpose.SIGN_IN:
+        request.session.set_expiry(policy.current().lifetimes.browser_session)
+    person = signed_in(request)
+    if person is None or not is_theirs(asked, person):
+        return pages.somebody_else(request, asked, ticket)
+    if visit.provider.pk == asked.provider.pk:
+        return complete(request, asked, row, ticket, now=now)
+    return go_on(request, asked, row, ticket, now=now)
 
 
-def not_covered(request: HttpRequest, asked: Asked) -> HttpResponse:
-    return page(
-        request,
-        status=200,
-        heading=_("%(provider)s is connected, but not to this sign-in") % {"provider": asked.entry.provider.title},
-        explanation=_("The app was approved for less than it needs now, and that approval does not grow by itself."),
-        steps=(_("In the app, disconnect %(resource)s and connect it again: you are then asked for all of it.")
-               % {"resource": asked.resource.name},),
-    )  # fmt: skip
+@csrf_protect
+@require_POST
+def switch(request: HttpRequest, ticket: str) -> HttpResponse:
+    """Sign out here, and show the link's page to whoever signs in next."""
+    logout(request)
+    response = Redirect(reverse("connect", args=[ticket]))
+    response.status_code = 303
+    return private(response)
 
 
-def too_late(request: HttpRequest) -> HttpResponse:
-    return page(
-        request,
-        status=400,
-        heading=_("This link is no longer good"),
-        explanation=_("It was made for one app's sign-in, and for fifteen minutes."),
-        steps=(_("Go back to the app and try again what you were doing: it will show a new link if one is needed."),),
-    )
+def asked_by(unverified: str, *, now: datetime, on_the_way: bool = False) -> Asked | None:
+    """What a link asks for now. `on_the_way`: it has been taken, and its row says how long that is good for."""
+    read = read_ticket(unverified, max_age_seconds=None) if on_the_way else read_ticket(unverified)
+    return look_up(read, now=now) if read else None
 
 
-def somebody_else(request: HttpRequest, asked: Asked) -> HttpResponse:
-    return page(
-        request,
-        status=403,
-        heading=_("This link is for another person"),
-        explanation=_(
-            "It renews the %(provider)s connection of whoever signed the app in, and that is not the "
-            "account you are signed in with here."
+def go_on(
+    request: HttpRequest, asked: Asked, row: PendingConnection, ticket: str, *, now: datetime, chosen: str = ""
+) -> HttpResponse:
+    """The next step: a sign-in if nobody is here, the visit if anything is missing, else the end."""
+    if signed_in(request) is not None:
+        if asked.why == "lend":
+            return complete(request, asked, row, ticket, now=now)
+        return visit(request, asked, asked.provider, Visit.Purpose.CONNECT, ticket, now=now)
+    choices = asked.sign_in_choices()
+    provider = next((one for one in choices if one.name == chosen), choices[0] if choices else None)
+    if provider is None:
+        return pages.nowhere_to_sign_in(request, asked)
+    return visit(request, asked, provider, Visit.Purpose.SIGN_IN, ticket, now=now)
+
+
+def visit(
+    request: HttpRequest, asked: Asked, provider: Provider, purpose: Visit.Purpose, ticket: str, *, now: datetime
+) -> HttpResponse:
+    """Send the browser to a provider. A sign-in there is for the link's own person and makes no other."""
+    try:
+        url = visits.begin(
+            request=request,
+            provider=provider,
+            purpose=purpose,
+            scopes=asked.scopes if provider.pk == asked.provider.pk else (),
+            browser_hash=ensure_browser(request),
+            return_path=reverse("connect-back", args=[ticket]),
+            now=now,
+            user_id=asked.ticket.user_id,
         )
-        % {"provider": asked.entry.provider.title},
-        steps=(_("Open the link in the browser where you signed the app in."),),
-    )
+    except UpstreamError:
+        return pages.failed(request, asked, ticket)
+    return leave(request, url, provider_title=provider.title)
 
 
-def sign_in_first(request: HttpRequest) -> HttpResponse:
-    return page(
-        request,
-        status=403,
-        heading=_("Sign in first"),
-        explanation=_("To connect this account we have to know that it is you."),
-        steps=(
-            _("Open the link in the browser where you signed the app in."),
-            _("Or remove the connection in the app and add it again."),
-        ),
-    )
-
-
-def failed(request: HttpRequest, ticket: str) -> HttpResponse:
-    return page(
-        request,
-        status=502,
-        heading=_("The connection was not renewed"),
-        explanation=_("The provider did not confirm it. What was stored before is untouched."),
-        links={"retry_url": reverse("connect", args=[ticket]), "retry_label": _("Try again")},
-    )
+def complete(request: HttpRequest, asked: Asked, row: PendingConnection, ticket: str, *, now: datetime) -> HttpResponse:
+    """Link the session to what the person holds there now, and say how it went."""
+    if asked.held is None or not asked.held.live:
+        return pages.failed(request, asked, ticket)
+    try:
+        finish(request, asked, row, now=now)
+    except UsedUp:
+        return pages.used_up(request)
+    except SessionEnded:
+        return pages.too_late(request)
+    except NotConnected:  # its last session ended just now, and it with it
+        return pages.failed(request, asked, ticket)
+    return pages.granted_too_little(request, asked, ticket) if asked.lacking else pages.connected(request, asked)

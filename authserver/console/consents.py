@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from accounts.admin_base import ReadOnlyAdmin
-from authserver.models import Consent, PendingAuthorization
+from authserver.models import Consent, PendingAuthorization, PendingConnection
 
 
 @admin.register(Consent)
@@ -25,4 +25,14 @@ class PendingAuthorizationAdmin(ReadOnlyAdmin):
     fields = list_display
     searched = ("id",)
     list_select_related = ("client", "resource")
+    ordering = ("-expires_at",)
+
+
+@admin.register(PendingConnection)
+class PendingConnectionAdmin(ReadOnlyAdmin):
+    """Links to connect an upstream that somebody followed."""
+
+    list_display = ("id", "tsid", "user_id", "provider", "created_at", "expires_at", "finished_at")
+    fields = (*list_display, "scopes")
+    searched = ("id",)
     ordering = ("-expires_at",)

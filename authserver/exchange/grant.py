@@ -60,7 +60,7 @@ def exchange(ours: context.TokenContext) -> dict[str, Any]:
         raise refused(str(reason)) from None
     if isinstance(released.outcome, Fresh):
         return {"issued_token_type": ACCESS_TOKEN, **token_members(released.outcome, now=ours.now)}
-    raise describe(released, claims.tsid)
+    raise describe(released, whose)
 
 
 def refused(detail: str) -> OAuthError:

@@ -13,6 +13,7 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
+from authserver.api import schema
 from authserver.failures import server_error
 from authserver.responses import Choices
 
@@ -47,6 +48,21 @@ def consent(**changes: Any) -> dict[str, Any]:
         "not_you_url": "/sign-out",
         **RESOURCE,
         **FORM,
+        **changes,
+    }
+
+
+def connect(**changes: Any) -> dict[str, Any]:
+    """A `connect_url`'s page for somebody who is signed in and has to allow more."""
+    return {
+        "why": "widen",
+        "provider_title": "GitHub",
+        "client_name": "Claude",
+        "client_is_proven": False,
+        "scopes": [{"name": "repo", "new": True}],
+        "person": "Ada Lovelace",
+        "provider_choices": [],
+        **RESOURCE,
         **changes,
     }
 
@@ -243,16 +259,20 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
             "request_id": "0123456789abcdef" * 2,
         },
     ),
-    "connect": (
+    "connect-renew": ("connect/connect.html", connect(client_name=LONG_NAME, why="renew")),
+    "connect-widen": (
         "connect/connect.html",
-        {
-            **RESOURCE,
-            "provider_title": "GitHub",
-            "client_name": LONG_NAME,
-            "client_is_proven": False,
-            "scopes": ["repo", "s" * 100],
-        },
+        connect(client_is_proven=True, scopes=[{"name": "repo", "new": False}, {"name": "s" * 100, "new": True}]),
     ),
+    "connect-signed-out": (
+        "connect/connect.html",
+        connect(
+            why="connect",
+            person="",
+            provider_choices=[{"name": "github", "title": "GitHub"}, {"name": "google", "title": "Google"}],
+        ),
+    ),
+    "api": ("api/docs.html", schema.page()),
     "upstream-another-browser": ("upstream/error.html", {"reason": "another_browser"}),
     "upstream-used": ("upstream/error.html", {"reason": "state_used_or_expired"}),
     "upstream-unknown": ("upstream/error.html", {"reason": ""}),
@@ -287,4 +307,10 @@ def fail(request: HttpRequest) -> HttpResponse:
 
 
 handler500 = server_error
-urlpatterns = [path("fail", fail), path("nowhere", nowhere), path("decide", decide), path("<str:name>", show)]
+urlpatterns = [
+    path("api/v1/schema", nowhere, name="api-schema"),
+    path("fail", fail),
+    path("nowhere", nowhere),
+    path("decide", decide),
+    path("<str:name>", show),
+]

@@ -20,6 +20,7 @@ class SessionsContract:
         session = vault.sessions.alive(opened(vault, user, kept(vault, user)), now=NOW)
         assert (session.user_id, session.user_is_active) == (user.pk, True)
         assert session.client_id == "https://client.example/metadata"
+        assert session.redirect_host == "client.example"
         assert session.resource == "https://mcp.example/mcp"
         assert session.scopes == ("mcp:tools", "mcp:read")
         assert (session.idle_expires_at, session.expires_at) == (NOW + DAY, NOW + 7 * DAY)

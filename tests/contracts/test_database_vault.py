@@ -65,7 +65,7 @@ class TestDatabaseRevocations(InDatabase, RevocationsContract):
         Revocation.objects.filter(pk=id_1).update(sealed_tokens=swapped)
         assert [queued.tsid for queued in claimed(vault)] == [second]
         row = Revocation.objects.get(tsid=first)
-        assert (row.state, row.outcome, row.sealed_tokens) == ("failed", "damaged", "")
+        assert (row.state, row.outcome, row.sealed_tokens) == ("failed", "damaged", swapped)
         assert AuditEvent.objects.filter(event="vault.damaged", tsid=first).count() == 1
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from uuid import uuid4
 
 import pytest
 
 from authserver.errors import OAuthError, invalid_client
 from authserver.exchange.grant import NOT_OURS
-from authserver.release import Released, describe
+from authserver.release import Released, Whose, describe
 from tests.documentation.documents import ROOT
 from upstream.errors import MissingScope, NeedsReauthorization, NotConnected, TemporarilyUnavailable, UpstreamError
 from upstream.models import Provider
@@ -34,7 +35,8 @@ def remedy_for(error: OAuthError) -> str:
     ids=lambda state: type(state).__name__,
 )
 def test_each_state_of_an_upstream_has_its_row(state: UpstreamError) -> None:
-    error = describe(Released(Provider(name="github", type=Provider.Type.GITHUB), state), "a-tsid")
+    whose = Whose("a-tsid", uuid4(), "a-client", "https://mcp.example.com/mcp")
+    error = describe(Released(Provider(name="github", type=Provider.Type.GITHUB), state), whose)
     remedy = remedy_for(error)
     assert ("Retry-After" in error.headers) == ("`Retry-After`" in remedy)
     assert ("connect_url" in error.members) == ("`connect_url`" in remedy or remedy.startswith("the same"))

@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField(db_index=True)),
                 ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('outcome', models.CharField(blank=True, choices=[('', 'under way'), ('done', 'done'), ('access_denied', 'the person declined'), ('not_allowed', 'not let in'), ('in_use', "somebody else's account"), ('another_account', 'another account is connected'), ('server_error', 'failed')], default='', max_length=16)),
+                ('outcome', models.CharField(blank=True, choices=[('', 'under way'), ('done', 'done'), ('access_denied', 'the person declined'), ('not_allowed', 'not let in'), ('in_use', "somebody else's account"), ('another_account', 'another account is connected'), ('another_person', 'somebody else signed in'), ('server_error', 'failed')], default='', max_length=16)),
                 ('provider', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='visits', to='upstream.provider')),
             ],
         ),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Group, Permission
@@ -23,6 +24,7 @@ from authserver.models import (
     Grant,
     IDToken,
     PendingAuthorization,
+    PendingConnection,
     Policy,
     RefreshToken,
     ResourceServer,
@@ -148,6 +150,15 @@ def everything(db: None) -> Everything:
             resource=resource,
             parameters={"state": f"{CANARY}-state"},
             approved_at=now,
+            expires_at=soon,
+        ),
+        PendingConnection.objects.create(
+            id=uuid4(),
+            browser_hash=f"{CANARY}-browser",
+            tsid="tsid-1",
+            user_id=user.pk,
+            provider="github",
+            created_at=now,
             expires_at=soon,
         ),
         SigningKey.objects.create(

@@ -12,6 +12,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.utils import timezone
+from social_django.models import UserSocialAuth
 
 from accounts.models import AuditEvent
 from accounts.vault import vault
@@ -270,6 +271,7 @@ def test_a_scope_that_was_not_approved_is_named_with_a_link(approval: Approval, 
 def test_a_dead_credential_says_so_with_a_link_that_opens(approval: Approval, subject_token: str) -> None:
     state = vault().credentials.of_user(approval.user.pk)[0]
     vault().credentials.mark_dead(state.id, version_seen=state.version, reason="invalid_grant", now=timezone.now())
+    UserSocialAuth.objects.create(user=approval.user, provider="github", uid="upstream-subject")
     body = exchange(subject_token).json()
     assert (body["error"], body["state"]) == ("invalid_grant", "needs_reauthorization")
     from django.test import Client as Http
