@@ -60,8 +60,8 @@ def once(pairs: list[tuple[str, str]], allowed: Collection[str] | None = None, p
     for name, value in pairs:
         known = allowed is None or name in allowed or bool(prefix and name.startswith(prefix))
         if name in seen and known:
-            if name == "resource":  # RFC 8707 allows several; a token of ours has one audience
-                raise OAuthError("invalid_target", "Name one resource only.")
+            if name in {"resource", "audience"}:  # RFC 8707 and RFC 8693 allow several; a token of ours is for one
+                raise OAuthError("invalid_target", f"Name one {name} only.")
             raise OAuthError("invalid_request", f"The parameter {name[:40]!r} is repeated.")
         seen.add(name)
         if value and known:

@@ -125,8 +125,8 @@ def state_of(error: UpstreamError) -> str:
 def token_members(fresh: Fresh, *, now: datetime) -> dict[str, Any]:
     """What an answer says about a token (RFC 6749 section 5.1). Its type here is how it is used: as a bearer token."""
     members: dict[str, Any] = {"access_token": fresh.access_token, "token_type": "Bearer"}
-    if fresh.expires_at is not None:
-        members["expires_in"] = max(0, int((fresh.expires_at - now).total_seconds()))
+    if fresh.expires_at is not None:  # never 0, which golang.org/x/oauth2 takes for "does not expire"
+        members["expires_in"] = max(1, int((fresh.expires_at - now).total_seconds()))
     if fresh.scopes:
         members["scope"] = " ".join(fresh.scopes)
     return members

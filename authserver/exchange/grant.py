@@ -15,6 +15,7 @@ from authserver.grants import context
 from authserver.models import AccessToken, Client, ResourceUpstream
 from authserver.release import Asker, Refused, Whose, describe, release, token_members
 from authserver.resource_servers import Standing, authenticate
+from upstream.models import Provider
 from upstream.refresh import Fresh
 
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - RFC 8693 section 3
@@ -101,15 +102,25 @@ def jti_checksum(jti: str) -> str:
 
 
 def choose_upstream(standing: Standing, parameters: dict[str, str]) -> ResourceUpstream:
-    """The upstream that `audience` names or `resource` belongs to; the only one where neither is given."""
+    """The upstream that `audience` and `resource` name, or the only one there is.
+
+    RFC 8693 section 2.1 has a logical name for `audience`, but there are callers with one setting for both: it may be the
+    address of an API as well. Where both are given they have to mean the same upstream.
+    """
     audience, resource = parameters.get("audience"), parameters.get("resource")
     candidates = list(standing.upstreams)
     if audience is not None:
-        candidates = [entry for entry in candidates if entry.provider.name == audience]
+        candidates = [e for e in candidates if e.provider.name == audience or serves(e.provider, audience)]
     if resource is not None:
-        candidates = [entry for entry in candidates if resource in entry.provider.api_resources]
+        candidates = [e for e in candidates if serves(e.provider, resource)]
     if len(candidates) == 1:
         return candidates[0]
+    names = ", ".join(entry.provider.name for entry in standing.upstreams) or "none"
     if candidates:
-        raise OAuthError("invalid_target", "This resource has several upstreams: name one as audience.")
-    raise OAuthError("invalid_target", "This resource has no such upstream.")
+        raise OAuthError("invalid_target", f"This resource has several upstreams ({names}): name one as audience.")
+    raise OAuthError("invalid_target", f"This resource has no such upstream. It has: {names}.")
+
+
+def serves(provider: Provider, address: str) -> bool:
+    """Whether this is the address of one of the provider's APIs; some callers add the root slash, some strip it."""
+    return address.removesuffix("/") in {api.removesuffix("/") for api in provider.api_resources}
