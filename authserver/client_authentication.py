@@ -67,9 +67,10 @@ def _basic(authorization: str) -> tuple[tuple[str, str], ...]:
     except (binascii.Error, ValueError):
         raise invalid_client("malformed Basic credentials", tried_basic=True) from None
     client_id, colon, secret = text.partition(":")
-    if not colon or not client_id or "\x00" in text:
+    decoded = unquote_plus(client_id), unquote_plus(secret)
+    if not colon or not client_id or "\x00" in text + "".join(decoded):  # PostgreSQL would choke on a NUL
         raise invalid_client("malformed Basic credentials", tried_basic=True)
-    return tuple(dict.fromkeys([(unquote_plus(client_id), unquote_plus(secret)), (client_id, secret)]))
+    return tuple(dict.fromkeys([decoded, (client_id, secret)]))
 
 
 def check_client(client: Client | None, given: Presented) -> Client:
