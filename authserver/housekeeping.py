@@ -14,27 +14,31 @@ from django.utils import timezone
 
 from accounts.vault import vault
 from authserver.housekeeping_purges import PURGES, Purge
-from upstream import revoke
+from upstream import renewal, revoke
 
 MINUTE = 60
 
 
 @dataclass(frozen=True)
 class Step:
-    """`batch` does some of the work, `limit` at most, and says how much of what; `every_seconds` is its pace in a loop."""
+    """`batch` does some of the work, `limit` at most, and says how much of what; `every_seconds` is its pace in a loop.
+
+    `once` is for work that stays where it was when it failed: it would come again at once.
+    """
 
     name: str
     every_seconds: float
     limit: int
     batch: Callable[[int], Counter[str]]
+    once: bool = False
 
     def run(self, *, enough: Callable[[], bool] = lambda: False) -> Counter[str]:
-        """Batch after batch until nothing is left, or `enough` says so in between."""
+        """Batch after batch until nothing is left, or `enough` says so in between; one if `once`."""
         done: Counter[str] = Counter()
         while True:
             batch = self.batch(self.limit)
             done += batch
-            if batch.total() < self.limit or enough():
+            if self.once or batch.total() < self.limit or enough():
                 return done
 
 
@@ -42,6 +46,7 @@ def steps() -> Iterator[Step]:
     """In the order in which one leads to the next: what is swept may have to be revoked, and leaves a receipt."""
     yield Step("token sessions", MINUTE, 200, _sweep)
     yield Step("revocations at providers", 5, 20, _revoke)
+    yield Step("renewal", MINUTE, 100, _renew, once=True)
     for purge in PURGES:
         yield Step(purge.what, 5 * MINUTE, 1000, partial(_purge, purge))
 
@@ -53,6 +58,10 @@ def _sweep(limit: int) -> Counter[str]:
 
 def _revoke(limit: int) -> Counter[str]:
     return revoke.work_queue(now=timezone.now, limit=limit)
+
+
+def _renew(limit: int) -> Counter[str]:
+    return renewal.renew_expiring(now=timezone.now, limit=limit)
 
 
 def _purge(purge: Purge, limit: int) -> Counter[str]:

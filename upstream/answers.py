@@ -60,9 +60,10 @@ def token_set(provider: Provider, answer: Mapping[str, Any], *, requested: Seque
         obtained_at=now,
         refresh_expires_at=_end(
             provider,
-            # GitHub Apps; Keycloak, where 0 means never.
-            holder.get("refresh_token_expires_in") or holder.get("refresh_expires_in") or None,
+            # GitHub Apps; Keycloak, where 0 means never (-1 elsewhere).
+            holder.get("refresh_token_expires_in") or holder.get("refresh_expires_in"),
             now,
+            may_be_never=True,
         )
         if refresh_token
         else None,
@@ -106,7 +107,7 @@ def _text(provider: Provider, holder: Mapping[str, Any], name: str) -> str | Non
     return value
 
 
-def _end(provider: Provider, lifetime: Any, now: datetime) -> datetime | None:
+def _end(provider: Provider, lifetime: Any, now: datetime, *, may_be_never: bool = False) -> datetime | None:
     """When a lifetime in seconds (a number, or its digits) is over; None for none."""
     if lifetime is None:
         return None
@@ -116,4 +117,6 @@ def _end(provider: Provider, lifetime: Any, now: datetime) -> datetime | None:
         seconds = int(lifetime)
     except (ValueError, TypeError, OverflowError):
         raise OutboundFailed("garbage", provider=provider.name) from None
+    if seconds <= 0 and may_be_never:
+        return None
     return now + timedelta(seconds=min(max(seconds, 0), MAX_LIFETIME_SECONDS))

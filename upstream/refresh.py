@@ -7,6 +7,7 @@ runs out, and a late comer takes over.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -14,21 +15,26 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
+from django.db import DatabaseError, InterfaceError
 
 from accounts import audit
-from accounts.vault import base, vault
+from accounts.vault import base, tokenset, vault
 from accounts.vault.base import Entry, Session, TokenSet
 from upstream import refreshed_id_token
 from upstream.errors import MissingScope, NeedsReauthorization, NotConnected, TemporarilyUnavailable
 from upstream.models import Provider
 from upstream.refresh_call import TIMEOUT_SECONDS, refresh
+from upstream.refresh_store import STORE_SECONDS, store
 
 log = structlog.get_logger(__name__)
 
 FRESH_FOR = timedelta(seconds=60)
 """With less left than this, a token is refreshed before it is given out; one that lives under two minutes, at half its life."""
-LEASE = timedelta(seconds=3 * TIMEOUT_SECONDS)
-"""Longer than a refresh with all that it may have to look up first."""
+SEND_WITHIN = timedelta(seconds=10)
+"""How long after taking its lease a holder may still send the refresh token: who was held up longer sends nothing."""
+SPARE_SECONDS = 15  # hosts whose clocks disagree, and a last attempt to store that waits for a connection
+LEASE = SEND_WITHIN + timedelta(seconds=TIMEOUT_SECONDS + STORE_SECONDS + SPARE_SECONDS)
+"""Longer than all that its holder does, so that no two send one refresh token."""
 WAIT_SECONDS = 12.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 0.25
 
@@ -66,15 +72,18 @@ def fresh_tokens(
     """
     if not provider.enabled:
         raise TemporarilyUnavailable("provider_disabled", provider=provider.name, retry_after_seconds=60)
-    attempt = _Attempt(tsid, provider, _clock(now, monotonic), tuple(wanted_scopes), accept)
+    attempt = _Attempt(tsid, provider, going_on(now, monotonic), tuple(wanted_scopes), accept, sleep, monotonic)
     entry = attempt.read() if seen is None else attempt.check(seen)
     if attempt.is_fresh(entry):
         return _fresh(entry)
     give_up_at = monotonic() + WAIT_SECONDS
     pause = FIRST_PAUSE_SECONDS
     while True:
-        if (refreshed := attempt.try_refresh(entry)) is not None:
-            return refreshed
+        try:
+            if (refreshed := attempt.try_refresh(entry)) is not None:
+                return refreshed
+        except TemporarilyUnavailable as error:
+            return attempt.make_do(entry, error)
         if monotonic() >= give_up_at:
             return attempt.make_do(entry, TemporarilyUnavailable("refresh_under_way", provider=provider.name))
         sleep(pause)
@@ -84,12 +93,22 @@ def fresh_tokens(
             return _fresh(entry)
 
 
+def renew(tsid: str, provider: Provider, *, now: datetime | Clock, is_wanted: Callable[[Entry], bool]) -> bool:
+    """One attempt to refresh, however fresh the tokens are, if `is_wanted` says so of the entry as it is now.
+
+    False where it was not wanted, or somebody else is at it. Raises as `fresh_tokens` does.
+    """
+    attempt = _Attempt(tsid, provider, going_on(now), (), None)
+    entry = attempt.read()
+    return is_wanted(entry) and attempt.try_refresh(entry) is not None
+
+
 def is_due(entry: Entry, now: datetime) -> bool:
     """Whether this entry's token is to be refreshed before it is given out, as far as that can be."""
     return entry.credential.live and not _lasts(entry.tokens.expires_at, now + _due(entry.tokens))
 
 
-def _clock(now: datetime | Clock, monotonic: Callable[[], float]) -> Clock:
+def going_on(now: datetime | Clock, monotonic: Callable[[], float] = time.monotonic) -> Clock:
     """A clock that goes on from `now` where it was given as a moment: waiting takes time."""
     if not isinstance(now, datetime):
         return now
@@ -111,6 +130,8 @@ class _Attempt:
     clock: Clock
     wanted_scopes: tuple[str, ...]
     accept: Accept | None
+    sleep: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
 
     def read(self) -> Entry:
         """The entry as it is now, if a token may come of it."""
@@ -152,24 +173,29 @@ class _Attempt:
         if not vault().credentials.lease(seen.id, version_seen=seen.version, holder=holder, until=now + LEASE, now=now):
             return None
         try:
-            return self._refresh(entry)
+            return self._refresh(entry, send_until=now + SEND_WITHIN)
         except TemporarilyUnavailable as error:
             log.warning("upstream.refresh", outcome="failed", reason=error.reason, upstream=self.provider.name)
-            vault().credentials.release(seen.id, holder=holder)
-            return self.make_do(entry, error)
+            self._give_back(entry, holder)
+            raise
         except NeedsReauthorization:
             raise  # stored, and the lease ended with it
         except BaseException:
-            vault().credentials.release(seen.id, holder=holder)  # so that nobody has to wait for it to run out
+            self._give_back(entry, holder)  # so that nobody has to wait for it to run out
             raise
 
-    def _refresh(self, entry: Entry) -> Fresh | None:
+    def _refresh(self, entry: Entry, send_until: datetime) -> Fresh | None:
         """As the holder of the lease; None where another write came between, and its tokens are newer."""
         seen = entry.credential
+
+        def before_sending() -> None:
+            if self.clock() > send_until:
+                raise TemporarilyUnavailable("held_up", provider=self.provider.name)
+
         try:
-            given = refresh(self.provider, entry.tokens, now=self.clock())
+            given = refresh(self.provider, entry.tokens, now=self.clock(), before_sending=before_sending)
             # First of all: the provider may have forgotten the old tokens already.
-            if not vault().credentials.replace(seen.id, given, version_seen=seen.version, now=self.clock()):
+            if not store(seen, given, now=self.clock, sleep=self.sleep, monotonic=self.monotonic):
                 return None
         except NeedsReauthorization as error:
             self._bury(entry, error.reason)
@@ -177,11 +203,19 @@ class _Attempt:
         except base.Unstorable:
             self._bury(entry, "answer_cannot_be_stored")
             return None
+        except base.Damaged:  # since it was read, and the vault has said so; what the answer left out is lost
+            self._bury(entry, "damaged")
+            return None
         if flaw := refreshed_id_token.flaw(self.provider, given.id_token, entry.tokens.id_token, seen.subject):
             self._bury(entry, flaw, version=seen.version + 1)
             return None
         log.info("upstream.refresh", outcome="ok", upstream=self.provider.name, user_id=str(seen.user_id))
         return _fresh(_with(entry, given))
+
+    def _give_back(self, entry: Entry, holder: str) -> None:
+        """The lease, without a result. Where the database is away, it runs out by itself."""
+        with contextlib.suppress(DatabaseError, InterfaceError):
+            vault().credentials.release(entry.credential.id, holder=holder)
 
     def make_do(self, entry: Entry, error: TemporarilyUnavailable) -> Fresh:
         """The token held, while it lives: better than none. Raises `error` otherwise."""
@@ -223,16 +257,8 @@ def _lasts(end: datetime | None, until: datetime) -> bool:
 
 def _with(entry: Entry, given: TokenSet) -> Entry:
     """The entry as it reads now, without reading it again."""
-    scopes = given.scopes or entry.tokens.scopes
-    return replace(
-        entry,
-        tokens=replace(
-            given,
-            scopes=scopes,
-            refresh_token=given.refresh_token or entry.tokens.refresh_token,
-            id_token=given.id_token or entry.tokens.id_token,
-        ),
-        credential=replace(
-            entry.credential, version=entry.credential.version + 1, scopes=scopes, expires_at=given.expires_at
-        ),
+    tokens = tokenset.refreshed(given, entry.tokens)
+    credential = replace(
+        entry.credential, version=entry.credential.version + 1, scopes=tokens.scopes, expires_at=tokens.expires_at
     )
+    return replace(entry, tokens=tokens, credential=credential)

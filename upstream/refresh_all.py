@@ -17,7 +17,7 @@ from django.db import connections
 from accounts.vault.base import Entries, Entry
 from upstream.errors import NeedsReauthorization, NotConnected, UpstreamError
 from upstream.models import Provider
-from upstream.refresh import Accept, Fresh, fresh_tokens, is_due
+from upstream.refresh import Accept, Clock, Fresh, fresh_tokens, going_on, is_due
 
 THREADS = 4
 """As many as the database pool has connections beside the workers' own (`settings.DATABASES`)."""
@@ -41,8 +41,9 @@ def fresh_tokens_of_all(
     `seen` is the whole session as it was just read: then only what is due costs a statement. Whatever `accept` raises,
     and the vault's `SessionGone`, end it all: they are about the session.
     """
+    clock = going_on(now)  # one for all: whoever has to wait for a thread must not take its lease in the past
     if seen is None:
-        return [_outcome(tsid, one, now, accept, None) for one in wanted]
+        return [_outcome(tsid, one, clock, accept, None) for one in wanted]
     accept(seen.session)
     entries = [seen.by_provider.get(one.provider.name) for one in wanted]
     due = [entry for entry in entries if entry is not None and is_due(entry, now)]
@@ -54,9 +55,9 @@ def fresh_tokens_of_all(
                 outcomes.append(_absent(one, seen))
             elif entry in side_by_side:
                 context = contextvars.copy_context()  # the request's id stays on what is logged and audited
-                outcomes.append(threads.submit(context.run, _in_thread, tsid, one, now, accept, entry))
+                outcomes.append(threads.submit(context.run, _in_thread, tsid, one, clock, accept, entry))
             else:
-                outcomes.append(_outcome(tsid, one, now, accept, entry))
+                outcomes.append(_outcome(tsid, one, clock, accept, entry))
         return [outcome.result() if isinstance(outcome, Future) else outcome for outcome in outcomes]
 
 
@@ -67,15 +68,15 @@ def _absent(one: Wanted, seen: Entries) -> UpstreamError:
     return NotConnected("not_connected", provider=name)
 
 
-def _in_thread(tsid: str, one: Wanted, now: datetime, accept: Accept, entry: Entry) -> Outcome:
+def _in_thread(tsid: str, one: Wanted, clock: Clock, accept: Accept, entry: Entry) -> Outcome:
     try:
-        return _outcome(tsid, one, now, accept, entry)
+        return _outcome(tsid, one, clock, accept, entry)
     finally:
         connections.close_all()  # this thread's own; on PostgreSQL it goes back to the pool
 
 
-def _outcome(tsid: str, one: Wanted, now: datetime, accept: Accept, seen: Entry | None) -> Outcome:
+def _outcome(tsid: str, one: Wanted, clock: Clock, accept: Accept, seen: Entry | None) -> Outcome:
     try:
-        return fresh_tokens(tsid, one.provider, now=now, wanted_scopes=one.scopes, accept=accept, seen=seen)
+        return fresh_tokens(tsid, one.provider, now=clock, wanted_scopes=one.scopes, accept=accept, seen=seen)
     except UpstreamError as error:
         return error

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
-from accounts.vault.base import TokenSet, VaultError
+from accounts.vault.base import SealingUnavailable, TokenSet, VaultError
 from upstream import answers, token_endpoint
 from upstream.errors import NeedsReauthorization, OutboundFailed, TemporarilyUnavailable, UpstreamError
 from upstream.http import Answer
@@ -29,9 +30,16 @@ _OURS = {
 }
 
 
-def refresh(provider: Provider, held: TokenSet, *, now: datetime) -> TokenSet:
+def refresh(
+    provider: Provider,
+    held: TokenSet,
+    *,
+    now: datetime,
+    before_sending: Callable[[], None] = lambda: None,
+) -> TokenSet:
     """What the provider gives for the refresh token held.
 
+    `before_sending` comes when all is looked up and nothing is sent, and may raise.
     Raises `NeedsReauthorization` where it says that the token is dead, `TemporarilyUnavailable` for everything that may
     pass: then the held tokens are as good as before.
     """
@@ -39,13 +47,15 @@ def refresh(provider: Provider, held: TokenSet, *, now: datetime) -> TokenSet:
     if provider.type == Provider.Type.ENTRA:
         form["scope"] = " ".join(held.scopes)
     try:
-        answer = token_endpoint.post(provider, form, timeout_seconds=TIMEOUT_SECONDS)
+        answer = token_endpoint.post(provider, form, timeout_seconds=TIMEOUT_SECONDS, before_sending=before_sending)
         refusal = _refusal(answer)
         if refusal:
             raise _meaning(provider, answer, refusal)
         return answers.token_set(provider, answer.json(), requested=held.scopes, now=now)
     except (NeedsReauthorization, TemporarilyUnavailable):
         raise
+    except SealingUnavailable:
+        raise TemporarilyUnavailable("sealing_unavailable", provider=provider.name) from None
     except VaultError:
         # Our own secret at the provider does not open: an operator's matter.
         raise TemporarilyUnavailable(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import quote_plus
 
 from upstream import discovery, http
@@ -25,12 +25,22 @@ def authenticated(provider: Provider, form: Mapping[str, str]) -> tuple[dict[str
     return sent, None
 
 
-def post(provider: Provider, form: Mapping[str, str], *, timeout_seconds: float = 10) -> http.Answer:
-    """One authenticated request to the token endpoint, and its answer whatever the status."""
+def post(
+    provider: Provider,
+    form: Mapping[str, str],
+    *,
+    timeout_seconds: float = 10,
+    before_sending: Callable[[], None] = lambda: None,
+) -> http.Answer:
+    """One authenticated request to the token endpoint, and its answer whatever the status.
+
+    `timeout_seconds` bounds the request; what has to be looked up for it comes first, then `before_sending`.
+    """
     url = discovery.endpoints(provider).token
     if not url:
         raise UpstreamError("token_endpoint_missing", provider=provider.name)
     sent, basic = authenticated(provider, form)
+    before_sending()
     return http.request(
         "POST",
         url,
