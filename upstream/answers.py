@@ -9,6 +9,7 @@ from typing import Any
 
 from accounts.vault.base import TokenSet
 from upstream.errors import OutboundFailed
+from upstream.github_scopes import with_included
 from upstream.identity import at
 from upstream.models import Provider
 from upstream.providers import unique
@@ -89,6 +90,9 @@ def _scopes(
         raise OutboundFailed("garbage", provider=provider.name)
     if provider.type == Provider.Type.GITHUB and not granted and access_token.startswith("ghu_"):
         return unique(requested)  # a GitHub App's token has permissions and no scopes
+    if provider.type == Provider.Type.GITHUB:
+        # It leaves out of its answer what another scope includes; what was asked for is to be found again.
+        granted = unique(granted, [scope for scope in with_included(granted) if scope in requested])
     # The long and the short name of one scope count as both, so that what was asked for is found again.
     for prefix in (_GOOGLE_SCOPES, _GRAPH_SCOPES):
         granted = unique(granted, [scope.removeprefix(prefix) for scope in granted if scope.startswith(prefix)])
