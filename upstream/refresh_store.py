@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 import structlog
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from accounts.vault import vault
 from accounts.vault.base import CredentialState, SealingUnavailable, TokenSet
@@ -42,6 +42,7 @@ def store(
         if monotonic() >= give_up_at:
             log.error("upstream.refresh", outcome="not_stored", reason=reason, upstream=seen.provider)
             raise TemporarilyUnavailable("not_stored", provider=seen.provider)
-        close_old_connections()  # a broken one is not used again
+        if not connection.in_atomic_block:
+            close_old_connections()  # a broken one is not used again
         sleep(pause)
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
