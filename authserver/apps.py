@@ -10,4 +10,5 @@ class AuthserverConfig(AppConfig):
     verbose_name = "Authorization server"
 
     def ready(self) -> None:
-        import_module("authserver.checks")  # registers them; it needs the models, so not before now
+        for registering in ("authserver.checks", "authserver.sealed"):  # they need the models, so not before now
+            import_module(registering)

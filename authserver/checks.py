@@ -17,6 +17,8 @@ from django.utils.module_loading import import_string
 from oauth2_provider.settings import DEFAULTS as PROVIDER_DEFAULTS
 from oauth2_provider.settings import oauth2_settings
 
+from accounts.vault import key_check
+from accounts.vault.keyring import KeyRingSealing
 from authserver.conf import load
 from authserver.keys.base import SigningUnavailable
 from authserver.keys.database import DatabaseSigner, rows_that_do_not_open
@@ -48,6 +50,8 @@ def issuer(app_configs: Apps, **options: Any) -> list[CheckMessage]:
 @register(Tags.security)
 def vault_keys(app_configs: Apps, **options: Any) -> list[CheckMessage]:
     keys: dict[str, bytes] = settings.VAULT_KEYS
+    if not keys and not issubclass(import_string(settings.SEALING_BACKEND), KeyRingSealing):
+        return []
     if not keys or any(len(key) != KEY_BYTES for key in keys.values()):
         hint = "Set AUTHSERVER_VAULT_KEYS to `id:base64-of-32-bytes`."
         return [Error("There is no vault key of 32 bytes.", hint=hint, id="authserver.E002")]
@@ -133,6 +137,20 @@ def signing_key_rows(
         Error(f"The signing key {row.kid} ({row.phase}) does not open.", hint=hint, id="authserver.E007")
         for row in damaged
     ]
+
+
+@register(Tags.database)
+def vault_key_rows(app_configs: Apps, *, databases: Sequence[str] | None = None, **options: Any) -> list[CheckMessage]:
+    """Every vault key in use is here, and is the one that was used under its name."""
+    if not databases:
+        return []
+    try:
+        key_check.verify()
+    except key_check.KeysUnfit as error:
+        return [Error(str(error), id="authserver.E008")]
+    except DatabaseError:  # it does not answer: that is for others to say
+        return []
+    return []
 
 
 @register(Tags.database, deploy=True)

@@ -34,6 +34,12 @@ VARIABLES = (
     Variable(
         "AUTHSERVER_VAULT_KEYS", "`id:base64-of-32-bytes`, comma-separated; the first seals, all open.", secret=True
     ),
+    Variable(
+        "AUTHSERVER_SEALING",
+        "What seals the vault: `keyring` (the vault keys), `aws-kms` (keys that stay in AWS KMS), or a dotted path.",
+        "keyring",
+    ),
+    Variable("AUTHSERVER_KMS_KEYS", "`id:arn-or-alias` of KMS keys, comma-separated; the first seals, all open."),
     Variable("AUTHSERVER_DATABASE_URL", "`postgres://…` or `sqlite:///…`; default: SQLite in the data directory."),
     Variable(
         "AUTHSERVER_CACHE_URL", "`redis://…` (Valkey or Redis); default: in the process, and then one worker only."

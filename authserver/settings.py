@@ -74,7 +74,34 @@ def _vault_keys(value: str) -> dict[str, bytes]:
     return keys
 
 
-VAULT_KEYS = _vault_keys(env.require("AUTHSERVER_VAULT_KEYS"))
+def _kms_keys(value: str) -> dict[str, str]:
+    """`id:arn-or-alias,id:arn-or-alias` as an ordered dict; the first seals."""
+    keys: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        key_id, _, name = part.partition(":")
+        if not key_id.isascii() or not key_id.isalnum() or len(key_id) > 32 or not name or key_id in keys:
+            env.missing.append("AUTHSERVER_KMS_KEYS: each key is `id:arn-or-alias`, ids distinct")
+            return {}
+        keys[key_id] = name
+    return keys
+
+
+_SEALING = {"keyring": "accounts.vault.keyring.KeyRingSealing", "aws-kms": "accounts.vault.kms.KmsSealing"}
+_sealing = env.get("AUTHSERVER_SEALING") or "keyring"
+_own_keys = _sealing == "keyring"
+VAULT_KEYS = _vault_keys(env.require("AUTHSERVER_VAULT_KEYS") if _own_keys else env.get("AUTHSERVER_VAULT_KEYS") or "")
+KMS_KEYS = _kms_keys(
+    env.require("AUTHSERVER_KMS_KEYS") if _sealing == "aws-kms" else env.get("AUTHSERVER_KMS_KEYS") or ""
+)
+if _sealing not in _SEALING and "." not in _sealing:
+    env.missing.append("AUTHSERVER_SEALING: keyring, aws-kms or a dotted path")
+if VAULT_KEYS.keys() & KMS_KEYS.keys():
+    env.missing.append("AUTHSERVER_KMS_KEYS: an id of its own for each key, also beside AUTHSERVER_VAULT_KEYS")
+SEALING_BACKEND = _SEALING.get(_sealing, _sealing)
+# While one takes over from the other, both are configured; the one that is named seals.
+SEALING_ALSO_OPENS = [
+    _SEALING[other] for other, keys in (("keyring", VAULT_KEYS), ("aws-kms", KMS_KEYS)) if keys and other != _sealing
+]
 
 # --- Our own settings ---------------------------------------------------------------------------------------------
 _KEY_SOURCES = {
@@ -97,7 +124,6 @@ AUTHSERVER: dict[str, Any] = {
     "signing_key_file": _signing_key_file,
 }
 VAULT_BACKEND = "accounts.vault.database.DatabaseVault"
-SEALING_BACKEND = "accounts.vault.keyring.KeyRingSealing"
 UPSTREAM_CA_FILE = env.get("AUTHSERVER_CA_FILE")
 UPSTREAM_PROXY, UPSTREAM_NO_PROXY = env.get("AUTHSERVER_OUTBOUND_PROXY") or "", ""
 if UPSTREAM_PROXY == "environment":

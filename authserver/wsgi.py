@@ -1,4 +1,4 @@
-"""The WSGI application that gunicorn serves."""
+"""The WSGI application that gunicorn serves; it does not start with keys that do not fit what is stored."""
 
 import os
 
@@ -6,3 +6,24 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "authserver.settings")
 application = get_wsgi_application()
+
+
+def _check_vault_keys() -> None:
+    """Once, in the process that the workers are forked from: no connection may be left for them to share."""
+    from django.db import DatabaseError, connection
+
+    from accounts.vault import key_check
+
+    try:
+        key_check.verify()
+    except key_check.KeysUnfit as error:
+        raise SystemExit(f"Authserver cannot start. {error}") from None
+    except DatabaseError as error:
+        raise SystemExit(f"Authserver cannot start. The database does not answer: {type(error).__name__}.") from None
+    finally:
+        connection.close()
+        if hasattr(connection, "close_pool"):
+            connection.close_pool()
+
+
+_check_vault_keys()

@@ -42,7 +42,7 @@ def callback_url(provider: Provider) -> str:
 
 def set_client_secret(provider: Provider, value: str, source: str) -> None:
     """Seal our secret at this provider into the row, unsaved; `source` says where it came from (`env:GITHUB_SECRET`)."""
-    provider.client_secret_sealed = seal_secret(value, _context(provider)) if value else ""
+    provider.client_secret_sealed = seal_secret(value, secret_context(provider.name)) if value else ""
     provider.client_secret_source = source
 
 
@@ -50,7 +50,7 @@ def client_secret(provider: Provider) -> str:
     """Our secret at this provider; empty for a public client. Raises `accounts.vault.base.Damaged`."""
     if not provider.client_secret_sealed:
         return ""
-    return open_secret(provider.client_secret_sealed, _context(provider))
+    return open_secret(provider.client_secret_sealed, secret_context(provider.name))
 
 
 def same_client_secret(provider: Provider, value: str) -> bool:
@@ -69,5 +69,6 @@ def unique(*groups: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(scope for group in groups for scope in group))
 
 
-def _context(provider: Provider) -> str:
-    return f"provider:{provider.name}:client_secret"
+def secret_context(name: str) -> str:
+    """What our secret at the provider of this name is sealed for."""
+    return f"provider:{name}:client_secret"

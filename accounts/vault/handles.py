@@ -18,6 +18,8 @@ _FORMAT = "h1"
 class HandleSealing:
     """A handle opens only with the context that it was made for."""
 
+    prefixes = {"handles": f"{_FORMAT}."}
+
     def __init__(self) -> None:
         self._lock = Lock()
         self._kept: dict[str, tuple[str, bytes]] = {}

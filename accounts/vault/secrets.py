@@ -16,13 +16,18 @@ log = structlog.get_logger(__name__)
 
 def seal_secret(value: str, context: str) -> str:
     """`value` as ASCII text that only this context opens."""
-    return sealing().seal(value.encode("utf-8", "surrogatepass"), f"secret:{context}")
+    return sealing().seal(value.encode("utf-8", "surrogatepass"), sealing_context(context))
 
 
 def open_secret(sealed: str, context: str) -> str:
     """The value that `seal_secret` took. Raises `Damaged`."""
     try:
-        return sealing().open(sealed, f"secret:{context}").decode("utf-8", "surrogatepass")
+        return sealing().open(sealed, sealing_context(context)).decode("utf-8", "surrogatepass")
     except Damaged as error:
         log.warning("vault.secret_damaged", context=context, reason=str(error))
         raise
+
+
+def sealing_context(context: str) -> str:
+    """What a secret is sealed to: apart from everything that is not a secret of ours."""
+    return f"secret:{context}"

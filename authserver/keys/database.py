@@ -42,7 +42,7 @@ def new_row(key: Key, *, phase: SigningKey.Phase, now: datetime) -> SigningKey:
         algorithm=key.algorithm,
         phase=phase,
         public_jwk=key.public_jwk,
-        private_key_sealed=seal_secret(to_pem(key), _context(key.kid)),
+        private_key_sealed=seal_secret(to_pem(key), private_key_context(key.kid)),
         created_at=now,
         activated_at=now if phase == SigningKey.Phase.ACTIVE else None,
     )
@@ -146,7 +146,7 @@ class DatabaseSigner:
 
 
 def _opened(row: SigningKey) -> Key:
-    keys = from_pem(open_secret(row.private_key_sealed, _context(row.kid)))
+    keys = from_pem(open_secret(row.private_key_sealed, private_key_context(row.kid)))
     if len(keys) != 1 or (keys[0].kid, keys[0].algorithm, keys[0].public_jwk) != (
         row.kid,
         row.algorithm,
@@ -168,5 +168,6 @@ def _create_active() -> None:
         log.info("signing_key.made_elsewhere")
 
 
-def _context(kid: str) -> str:
+def private_key_context(kid: str) -> str:
+    """What a key's private half is sealed for."""
     return f"signing-key:{kid}:private"

@@ -72,3 +72,10 @@ class SealingContract:
 
     def test_ping_answers(self, sealing: Sealing) -> None:
         sealing.ping()
+
+    def test_a_sealed_value_begins_as_its_key_says(self, sealing: Sealing) -> None:
+        key_id, prefix = next(iter(sealing.prefixes.items()))
+        assert key_id.isalnum()
+        assert prefix.endswith(".")
+        assert all(sealing.seal(PLAINTEXT, context).startswith(prefix) for context in (CONTEXT, "", "other"))
+        assert len(set(sealing.prefixes.values())) == len(sealing.prefixes)

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from accounts.vault.base import Damaged
 from accounts.vault.handles import HandleSealing
 from accounts.vault.keyring import KeyRingSealing
-from accounts.vault.sealing import Sealing
+from accounts.vault.sealing import FirstSeals, Sealing
 from accounts.vault.secrets import open_secret, seal_secret
 from tests.contracts.sealing import CONTEXT, PLAINTEXT, SealingContract
 
@@ -26,6 +26,22 @@ class TestHandleSealing(SealingContract):
     @pytest.fixture
     def sealing(self) -> Sealing:
         return HandleSealing()
+
+
+class TestFirstSeals(SealingContract):
+    """Two backends while one takes over from the other."""
+
+    @pytest.fixture
+    def sealing(self) -> Sealing:
+        return FirstSeals([KeyRingSealing({"t1": OLD}), HandleSealing()])
+
+
+def test_of_two_backends_the_first_seals_and_each_opens_what_it_sealed() -> None:
+    old, new = KeyRingSealing({"old": OLD}), KeyRingSealing({"new": NEW})
+    both = FirstSeals([new, old])
+    assert list(both.prefixes) == ["new", "old"]
+    assert both.open(old.seal(PLAINTEXT, CONTEXT), CONTEXT) == PLAINTEXT
+    assert new.open(both.seal(PLAINTEXT, CONTEXT), CONTEXT) == PLAINTEXT
 
 
 def test_the_first_key_of_the_ring_seals_and_its_id_stands_in_the_value() -> None:

@@ -19,9 +19,12 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 
 from accounts import audit
 from accounts.models import User
+from accounts.vault import key_check
+from accounts.vault.base import SealingUnavailable
 from authserver import keys
 from authserver.configuration.applying import apply
 from authserver.configuration.problems import Refused
@@ -48,13 +51,15 @@ class Command(BaseCommand):
         try:
             with only_one_process():
                 migrate_if_needed()
+                key_check.verify()
+                key_check.note(now=timezone.now())
                 if options["print_admin"]:
                     self.print_first_administrator()
                 self.apply_configuration()
                 keys.signer().ping()
         except OperationalError as error:
             raise CommandError(f"the database does not answer: {str(error).strip()}") from None
-        except SigningUnavailable as error:
+        except (SigningUnavailable, SealingUnavailable, key_check.KeysUnfit) as error:
             raise CommandError(str(error)) from None
 
     def print_first_administrator(self) -> None:

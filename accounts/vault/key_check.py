@@ -1,0 +1,62 @@
+"""Whether this process has the keys for what is stored: told by a check value for each key, not by reading every row.
+
+A key's check value is a known text sealed with it. It is noted when the key is first used to seal, and is asked for at
+every start until `rotate_vault_key` has shown that nothing names the key any more.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import connection
+
+from accounts.models import VaultKey
+from accounts.vault.base import Damaged, SealingUnavailable
+from accounts.vault.sealing import sealing, sealing_key_id
+
+_KNOWN = b"authserver vault key check"
+
+
+class KeysUnfit(Exception):
+    """This process must not start. The message names every key that is missing or wrong, and what to do."""
+
+
+def verify() -> None:
+    """Raise `KeysUnfit` where a key in use is not here, or another one stands under its id. Two statements at most.
+
+    Before the first migration there is nothing to open.
+    """
+    if VaultKey._meta.db_table not in connection.introspection.table_names():
+        return
+    rows = {row.id: row for row in VaultKey.objects.order_by("first_used_at")}
+    flaws = [flaw for row in rows.values() if row.retired_at is None and (flaw := _flaw(row))]
+    first = rows.get(sealing_key_id())
+    if first is not None and first.retired_at is not None:
+        flaws.append(f"{first.id}: has been retired; put another key first")
+    if flaws:
+        raise KeysUnfit("The vault keys do not fit what is stored. Missing or wrong:\n  - " + "\n  - ".join(flaws))
+
+
+def note(*, now: datetime) -> None:
+    """Remember the key that seals here, if it is new. Safe in several processes at once."""
+    key_id = sealing_key_id()
+    if not VaultKey.objects.filter(pk=key_id).exists():
+        check = VaultKey(id=key_id, check_value=sealing().seal(_KNOWN, _context(key_id)), first_used_at=now)
+        VaultKey.objects.bulk_create([check], ignore_conflicts=True)
+
+
+def _flaw(row: VaultKey) -> str:
+    """What is wrong with our key of this id, in words; empty for nothing."""
+    if row.id not in sealing().prefixes:
+        return f"{row.id}: is not there; add it behind the others, and run rotate_vault_key before you take it away"
+    try:
+        known = sealing().open(row.check_value, _context(row.id))
+    except Damaged:
+        return f"{row.id}: is not the key that was used under this name"
+    except SealingUnavailable as error:
+        return f"{row.id}: cannot be checked now ({error})"
+    return "" if known == _KNOWN else f"{row.id}: its check value was tampered with"
+
+
+def _context(key_id: str) -> str:
+    return f"vault-key:{key_id}:check"

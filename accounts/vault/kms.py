@@ -1,0 +1,173 @@
+"""Sealing by envelope: the key-encryption key stays in AWS KMS, and data keys that it wraps seal here.
+
+A value is `e1.<key id>.<wrapped data key>.<message>`; `accounts.vault.messages` says what a message is. A data key seals
+for an hour or a million messages, and is kept unwrapped for as long at most: taking away our right to the KMS key ends
+within the hour what this process can open. `settings.KMS_KEYS` maps key ids to KMS keys (ARN or alias), the first seals.
+Region, credentials and endpoint are AWS's own variables.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from accounts.vault import messages
+from accounts.vault.base import Damaged, SealingUnavailable
+
+FORM = "e1"
+MAX_AGE_SECONDS = 3600.0
+MAX_MESSAGES = 1_000_000
+MAX_KEPT = 1024
+PING_SECONDS = 30.0
+_MAX_WRAPPED = 4096  # characters; KMS gives some 250
+_NOT_THE_KEYS_OWN = {"InvalidCiphertextException", "IncorrectKeyException"}
+
+
+@dataclass
+class _DataKey:
+    plaintext: bytes = field(repr=False)
+    wrapped: str
+    unwrapped_at: float
+    messages: int = 0
+
+    def is_good(self, now: float) -> bool:
+        return now - self.unwrapped_at < MAX_AGE_SECONDS and self.messages < MAX_MESSAGES
+
+
+class KmsSealing:
+    """Data keys in the process, bounded in number and age; the key that wraps them never."""
+
+    def __init__(self, keys: Mapping[str, str] | None = None) -> None:
+        """`keys`: id to KMS key, in order; default `settings.KMS_KEYS`."""
+        self._keys = dict(settings.KMS_KEYS if keys is None else keys)
+        if not self._keys:
+            raise ImproperlyConfigured("KMS_KEYS: at least one KMS key is needed")
+        self.prefixes = {key_id: f"{FORM}.{key_id}." for key_id in self._keys}
+        self._client, self._errors = _client()
+        self._lock = Lock()
+        self._sealing: _DataKey | None = None
+        self._opened: OrderedDict[str, _DataKey] = OrderedDict()
+        self._answered_at = float("-inf")
+
+    def seal(self, plaintext: bytes, context: str) -> str:
+        prefix = next(iter(self.prefixes.values()))
+        data_key = self._data_key()
+        bound = f"{prefix}{data_key.wrapped}."
+        return bound + messages.encrypt(data_key.plaintext, plaintext, bound + context)
+
+    def open(self, sealed: str, context: str) -> bytes:
+        form, _, rest = sealed.partition(".")
+        key_id, _, rest = rest.partition(".")
+        wrapped, _, message = rest.partition(".")
+        if form != FORM or not messages.is_key_id(key_id) or not message or len(wrapped) > _MAX_WRAPPED:
+            raise Damaged("not a sealed value")
+        if key_id not in self._keys:
+            raise Damaged(f"sealed with the vault key {key_id}, which is not configured")
+        bound = f"{self.prefixes[key_id]}{wrapped}."
+        return messages.decrypt(self._unwrapped(key_id, wrapped), message, bound + context)
+
+    def ping(self) -> None:
+        """Ask KMS, but not more often than every half minute: a probe comes every few seconds, and each call is billed."""
+        if time.monotonic() - self._answered_at >= PING_SECONDS:
+            key_id = next(iter(self._keys))
+            self._ask_to_decrypt(key_id, self._data_key().wrapped)
+
+    def _data_key(self) -> _DataKey:
+        """The data key that seals now; a new one where it has done its time."""
+        now = time.monotonic()
+        with self._lock:
+            if self._sealing is None or not self._sealing.is_good(now):
+                key_id, kms_key = next(iter(self._keys.items()))
+                answer = self._call(
+                    "generate_data_key", KeyId=kms_key, KeySpec="AES_256", EncryptionContext=_purpose(key_id)
+                )
+                self._sealing = _DataKey(answer["Plaintext"], messages.encode(answer["CiphertextBlob"]), now)
+            self._sealing.messages += 1
+            return self._sealing
+
+    def _unwrapped(self, key_id: str, wrapped: str) -> bytes:
+        now = time.monotonic()
+        with self._lock:
+            kept = self._opened.get(wrapped)
+            if self._sealing is not None and self._sealing.wrapped == wrapped:
+                kept = self._sealing
+            if kept is not None and now - kept.unwrapped_at < MAX_AGE_SECONDS:
+                return kept.plaintext
+        try:
+            plaintext = self._ask_to_decrypt(key_id, wrapped)  # not under the lock: others need not wait for it
+        except SealingUnavailable:
+            if self._serves(key_id):  # KMS says no to a wrapped key that it did not make as it does to us
+                raise Damaged("the wrapped data key is not one of this key's") from None
+            raise
+        with self._lock:
+            self._opened[wrapped] = _DataKey(plaintext, wrapped, now)
+            self._opened.move_to_end(wrapped)
+            while len(self._opened) > MAX_KEPT:
+                self._opened.popitem(last=False)
+        return plaintext
+
+    def _serves(self, key_id: str) -> bool:
+        """Whether KMS wraps and unwraps with this key for us, right now."""
+        try:
+            made = self._call(
+                "generate_data_key", KeyId=self._keys[key_id], KeySpec="AES_256", EncryptionContext=_purpose(key_id)
+            )
+            self._ask_to_decrypt(key_id, messages.encode(made["CiphertextBlob"]))
+        except SealingUnavailable:
+            return False
+        return True
+
+    def _ask_to_decrypt(self, key_id: str, wrapped: str) -> bytes:
+        """The key is named, so that KMS opens with no other one."""
+        answer = self._call(
+            "decrypt",
+            CiphertextBlob=messages.decode(wrapped),
+            KeyId=self._keys[key_id],
+            EncryptionContext=_purpose(key_id),
+            EncryptionAlgorithm="SYMMETRIC_DEFAULT",
+        )
+        plaintext: bytes = answer["Plaintext"]
+        if len(plaintext) != messages.KEY_BYTES:
+            raise Damaged("not a data key of ours")
+        return plaintext
+
+    def _call(self, operation: str, **arguments: Any) -> Any:
+        """What KMS says. Refused, disabled and unreachable are the same to us: nothing is known to be damaged."""
+        try:
+            answer = getattr(self._client, operation)(**arguments)
+        except self._errors.ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            if code in _NOT_THE_KEYS_OWN:
+                raise Damaged("altered, or wrapped by another key") from None
+            raise SealingUnavailable(f"KMS refuses: {code[:64]}") from None
+        except self._errors.BotoCoreError as error:
+            raise SealingUnavailable(f"KMS cannot be asked: {type(error).__name__}") from None
+        self._answered_at = time.monotonic()
+        return answer
+
+
+def _purpose(key_id: str) -> dict[str, str]:
+    """KMS's encryption context: bound to the wrapped key, named in AWS's own audit trail, fit for a key policy."""
+    return {"purpose": "authserver-vault", "key": key_id}
+
+
+def _client() -> tuple[Any, Any]:
+    """boto3's KMS client and the exceptions it raises: an optional extra, and slow to import for whoever has no KMS."""
+    try:
+        import boto3
+        from botocore import exceptions
+        from botocore.config import Config
+    except ImportError:
+        raise ImproperlyConfigured("AUTHSERVER_SEALING=aws-kms needs boto3: install requirements-aws.txt") from None
+    config = Config(connect_timeout=3, read_timeout=5, retries={"max_attempts": 3, "mode": "standard"})
+    try:
+        return boto3.client("kms", config=config), exceptions
+    except exceptions.BotoCoreError as error:
+        raise ImproperlyConfigured(f"AUTHSERVER_SEALING=aws-kms: {error}") from None
