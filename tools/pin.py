@@ -24,7 +24,8 @@ SOURCES = (  # in the order in which one builds on another
     "examples/fastmcp_server/requirements.in",
     "tests/interop/contextforge/requirements.in",
 )
-UV = "uv pip compile --quiet --universal --fork-strategy fewest --no-strip-extras --generate-hashes --no-header".split()
+UV = ("uv", "pip", "compile", "--quiet", "--universal", "--fork-strategy", "fewest", "--no-strip-extras",
+      "--generate-hashes", "--no-header")  # fmt: skip
 WITH_EXTRA = re.compile(r"(?P<name>[A-Za-z0-9._-]+)\[[^]]+\](?P<pin>==.*)")
 
 
