@@ -59,6 +59,7 @@ class ConsoleAdmin(AnyModelAdmin):
     paginator = BoundedPaginator
     list_per_page = 50
     list_max_show_all = 0
+    view_on_site = False  # no row has a page beside this one
     sortable_by = ()  # each list has the one order that an index gives; any other would sort the whole table
     searched: tuple[str, ...] = ()
 

@@ -46,7 +46,8 @@ resource_servers:
 
 @dataclass
 class Stage:
-    """`secrets` collects what must be found nowhere, by name; `ours` what must be found in no log, cache or database."""
+    """`secrets` collects what must be found nowhere, by name; `ours` what must be found in no log, cache or database;
+    `links` what no log may hold."""
 
     server: Server
     relay: Relay
@@ -54,6 +55,7 @@ class Stage:
     oidc: FakeOidc
     hub: FakeGithub
     ours: dict[str, str] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
     issued: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -65,7 +67,7 @@ class Stage:
         """Every upstream token ever issued, and our own secrets at the providers and in the data directory."""
         for provider in (self.oidc, self.hub):
             with provider.lock:
-                for kind in ("access_tokens", "refresh_tokens", "spent"):
+                for kind in ("access_tokens", "refresh_tokens", "spent", "revoked"):
                     for token in getattr(provider, kind):
                         self.issued.setdefault(f"{type(provider).__name__} {kind} {len(self.issued)}", token)
         files = ("secret_key", "vault_keys", "demo_client_secret", "demo_resource_server_secret")

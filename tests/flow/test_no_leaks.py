@@ -54,6 +54,7 @@ def test_no_upstream_token_is_kept_said_or_logged_anywhere(stage: Stage) -> None
     assert sum(len(answer) for answer in stage.relay.answers) > 500_000  # the recorder did record
     assert found(secrets, [*stage.places(), *stage.answers()]) == []
     assert found(stage.ours, stage.places()) == []
+    assert found(stage.links, [("the log", stage.server.log.encode())]) == []  # the database has them once they are used
 
 
 def happy(stage: Stage) -> None:
@@ -61,7 +62,8 @@ def happy(stage: Stage) -> None:
     for name in ("first", "second"):
         stage.oidc.person["sub"] = f"person-{name}"
         stage.hub.person["id"] = 1000 + len(name)
-        client, tokens = stage.sign_in(Person())
+        person = Person()
+        client, tokens = stage.sign_in(person)
         jwt = tokens["access_token"]
         tsid = claims(jwt)["tsid"]
         for upstream in ("canary", "hub"):
@@ -74,12 +76,24 @@ def happy(stage: Stage) -> None:
             assert "CANARY-AT-" in answer.text
         stage.sql("UPDATE accounts_credential SET expires_at = ?", "2020-01-01 00:00:00+00:00")
         stage.ours["a refreshed token"] = client.refresh(tokens["refresh_token"])["refresh_token"]
-        assert stage.exchange(jwt, "canary", scope="never:approved").json()["state"] == "missing_scope"
+        widen(stage, person, jwt)
+
+
+def widen(stage: Stage, person: Person, jwt: str) -> None:
+    """A scope that was not approved: the link to approve it, followed to its end and then once more."""
+    refused = stage.exchange(jwt, "canary", scope="more")
+    assert refused.json()["state"] == "missing_scope"
+    link = refused.json()["connect_url"]
+    stage.links[f"link {len(stage.links)}"] = link.rpartition("/")[2]
+    assert "is connected" in person.visit(link).text
+    assert stage.exchange(jwt, "canary", scope="more").status_code == 200
+    with pytest.raises(Stuck):
+        person.visit(link)
 
 
 def faults(stage: Stage) -> None:
     """What providers do wrong, and what callers do: with a token in each answer that could be repeated."""
-    stage.oidc.expires_in = 1
+    stage.oidc.expires_in = 0  # over at once: each exchange has to ask
     stage.oidc.person["sub"] = "person-of-the-faults"
     stage.hub.person["id"] = 4711
     _, tokens = stage.sign_in(Person())
