@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
-from django.core.wsgi import get_wsgi_application
 from django.test import override_settings
 
 from tests.browser import gallery as pages
@@ -26,7 +26,7 @@ def gallery() -> Iterator[str]:
     Path(str(settings.STATIC_ROOT)).mkdir(parents=True, exist_ok=True)  # `collectstatic` makes it in a deployment
     changes = {"ROOT_URLCONF": pages.__name__, "LANGUAGES": [("en", "English"), ("ar", "Arabic")]}
     with override_settings(**changes), ThreadedWSGIServer(("127.0.0.1", 0), _Quiet) as server:
-        server.set_app(get_wsgi_application())
+        server.set_app(WSGIHandler())  # `get_wsgi_application` would set Django up once more, and its logging
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/"
