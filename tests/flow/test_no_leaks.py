@@ -54,7 +54,9 @@ def test_no_upstream_token_is_kept_said_or_logged_anywhere(stage: Stage) -> None
     assert sum(len(answer) for answer in stage.relay.answers) > 500_000  # the recorder did record
     assert found(secrets, [*stage.places(), *stage.answers()]) == []
     assert found(stage.ours, stage.places()) == []
-    assert found(stage.links, [("the log", stage.server.log.encode())]) == []  # the database has them once they are used
+    assert (
+        found(stage.links, [("the log", stage.server.log.encode())]) == []
+    )  # the database has them once they are used
 
 
 def happy(stage: Stage) -> None:
