@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from html import unescape
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client as Http
@@ -15,10 +14,12 @@ from accounts.models import User
 from accounts.vault import vault
 from accounts.vault.base import TokenSet
 from authserver.models import Client, Resource, ResourceUpstream
+from tests.fakes.oauth2 import FakeOAuth2
 from tests.harness.approval import REDIRECT_URI, make_client, make_provider, make_resource, make_user
+from tests.unit.authorize.answers import CHALLENGE, ticket_of
+from tests.unit.authorize.town import Town
+from upstream import discovery
 from upstream.models import Provider
-
-CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
 @dataclass
@@ -71,27 +72,17 @@ class Door:
         return user
 
 
-def ticket_of(page: Any) -> str:
-    found = re.search(r'name="ticket" value="([^"]+)"', page.content.decode())
-    assert found, page.content.decode()[:2000]
-    return unescape(found[1])
-
-
-def sent_to(answer: Any) -> tuple[str, dict[str, str]]:
-    """Where an answer sends the browser: the address without its query, and the query."""
-    if answer.status_code in {302, 303}:
-        url = answer["Location"]
-    else:
-        found = re.search(r'http-equiv="refresh" content="0; ?url=([^"]+)"', answer.content.decode())
-        assert found, answer.content.decode()[:2000]
-        url = unescape(found[1])
-    parts = urlsplit(url)
-    return parts._replace(query="").geturl(), dict(parse_qsl(parts.query, keep_blank_values=True))
-
-
 @pytest.fixture
 def door(db: None) -> Door:
     provider = make_provider()
     resource = make_resource(default=True)
     ResourceUpstream.objects.create(resource=resource, provider=provider, scopes=["repo"])
     return Door(make_client("known", registration_source=Client.RegistrationSource.MANUAL), resource, provider)
+
+
+@pytest.fixture
+def town() -> Iterator[Town]:
+    discovery.forget()
+    with FakeOAuth2() as code, FakeOAuth2() as mail, FakeOAuth2() as notes:
+        yield Town(code, mail, notes)
+    discovery.forget()

@@ -14,7 +14,7 @@ from accounts.models import Link, TokenSession, User
 from authserver.models import Client, Resource, ResourceUpstream
 from tests.fakes.oauth2 import FakeOAuth2
 from tests.harness.approval import REDIRECT_URI, make_client, make_resource
-from tests.unit.authorize.conftest import CHALLENGE, sent_to, ticket_of
+from tests.unit.authorize.answers import CHALLENGE, sent_to, ticket_of
 from tests.unit.upstream.journeys import provider_at
 from upstream import http
 from upstream.models import Provider

@@ -12,7 +12,8 @@ from accounts.models import TokenSession
 from authserver.models import Client, Consent, Grant, PendingAuthorization, Resource
 from tests.harness.approval import REDIRECT_URI, make_user, post
 from tests.harness.oauth import claims
-from tests.unit.authorize.conftest import Door, sent_to, ticket_of
+from tests.unit.authorize.answers import sent_to, ticket_of
+from tests.unit.authorize.conftest import Door
 from upstream.models import Visit
 
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"

@@ -11,7 +11,8 @@ from django.utils import timezone
 from accounts.models import TokenSession
 from authserver.models import Client, Grant, PendingAuthorization, Resource
 from tests.harness.approval import REDIRECT_URI, make_resource
-from tests.unit.authorize.conftest import Door, sent_to
+from tests.unit.authorize.answers import sent_to
+from tests.unit.authorize.conftest import Door
 from upstream.models import Visit
 
 
