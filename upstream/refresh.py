@@ -24,7 +24,7 @@ from upstream import refreshed_id_token
 from upstream.errors import MissingScope, NeedsReauthorization, NotConnected, TemporarilyUnavailable
 from upstream.models import Provider
 from upstream.refresh_call import TIMEOUT_SECONDS, refresh
-from upstream.refresh_store import STORE_SECONDS, store
+from upstream.refresh_store import STORE_SECONDS, let_go, store
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +86,7 @@ def fresh_tokens(
             return attempt.make_do(entry, error)
         if monotonic() >= give_up_at:
             return attempt.make_do(entry, TemporarilyUnavailable("refresh_under_way", provider=provider.name))
+        let_go()
         sleep(pause)
         pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
         entry = attempt.read()
@@ -192,6 +193,7 @@ class _Attempt:
             if self.clock() > send_until:
                 raise TemporarilyUnavailable("held_up", provider=self.provider.name)
 
+        let_go()
         try:
             given = refresh(self.provider, entry.tokens, now=self.clock(), before_sending=before_sending)
             # First of all: the provider may have forgotten the old tokens already.

@@ -1,7 +1,7 @@
 """Fresh tokens of one session at several providers: one that is broken, or slow, hides and delays no other.
 
 What is fresh, dead or missing needs no call and is answered at once. What is due is refreshed side by side: each in a
-thread with a database connection of its own, so that the slowest provider costs its own time-out and no more.
+thread of its own, so that the slowest provider costs its own time-out and no more.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from upstream.models import Provider
 from upstream.refresh import Accept, Clock, Fresh, fresh_tokens, going_on, is_due
 
 THREADS = 4
-"""As many as the database pool has connections beside the workers' own (`settings.DATABASES`)."""
+"""For one session. Each takes a connection of the database pool to read or write, and has none while it waits."""
 
 Outcome = Fresh | UpstreamError
 

@@ -1,4 +1,6 @@
-"""Storing what a refresh gave. The provider may have forgotten the old tokens, so these are not let go for a hiccup.
+"""The database around a refresh: let go while the provider is asked, and stored into whatever happens.
+
+The provider may have forgotten the old tokens, so the new ones are not lost to a hiccup.
 
 A database that is away for a moment, or a KMS that does not answer, is tried again for `STORE_SECONDS`. A write that took
 effect although its answer was lost is found out by the next attempt: the version has moved on.
@@ -21,6 +23,12 @@ log = structlog.get_logger(__name__)
 
 STORE_SECONDS = 5
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 0.5
+
+
+def let_go() -> None:
+    """Give the connection back where it came from a pool: whoever waits for a provider keeps none from others."""
+    if connection.settings_dict["OPTIONS"].get("pool") and not connection.in_atomic_block:
+        connection.close()
 
 
 def store(

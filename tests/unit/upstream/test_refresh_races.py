@@ -115,6 +115,42 @@ def test_a_slow_refresh_is_waited_for_without_a_lock_on_the_row(fake: FakeOAuth2
     assert len(fake.requests_to("/token")) == 1
 
 
+@pytest.mark.django_db(transaction=True)
+def test_who_waits_for_a_provider_keeps_no_connection_from_others(postgres_url: str, fake: FakeOAuth2) -> None:
+    """Neither who asks it nor who waits for the one that asks."""
+    held = Held(fake)
+    gate = threading.Event()
+    fake.faults = [Reply(200, fake.issue(Grant(list(SCOPES)), refresh=True), delay=gate)]
+    connection.close()
+    with ThreadPoolExecutor(2) as threads:
+        asked = [threads.submit(one_of_its_own, held) for _ in range(2)]
+        until(lambda: bool(fake.requests_to("/token")))
+        until(lambda: in_use() == 0)
+        assert not any(future.done() for future in asked)
+        gate.set()
+        assert len({future.result().access_token for future in asked}) == 1
+
+
+def one_of_its_own(held: Held) -> Fresh:
+    try:
+        return fresh_tokens(held.tsid, held.provider, now=START + timedelta(hours=1))
+    finally:
+        connection.close()
+
+
+def in_use() -> int:
+    """How many connections the pool has given out."""
+    figures: dict[str, int] = connection.pool.get_stats()  # type: ignore[attr-defined]  # PostgreSQL's
+    return figures["pool_size"] - figures["pool_available"]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def leased(held: Held, until: datetime) -> None:
     """Somebody else is refreshing, or died doing it."""
     assert vault().credentials.lease(
