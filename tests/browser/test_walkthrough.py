@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
 from tests.browser.inspection import inspect, watch
+from tests.harness.demo import knobs
 from tests.harness.server import Server
 
 if TYPE_CHECKING:
@@ -54,13 +54,11 @@ def found(page: Page, step: str, label: str) -> str:
 @contextmanager
 def hasty_provider(demo_server: Server) -> Iterator[None]:
     """Tokens of the demo provider live for `LIFE_SECONDS`; Authserver renews them at half of that."""
-    url = f"{demo_server.issuer}/demo/idp/knobs"
-    auth = ("authserver-demo", demo_server.secret("demo_client_secret"))
-    httpx.post(url, auth=auth, json={"access_token_seconds": LIFE_SECONDS}).raise_for_status()
+    knobs(demo_server, "POST", access_token_seconds=LIFE_SECONDS)
     try:
         yield
     finally:
-        httpx.post(url, auth=auth, json={"access_token_seconds": None}).raise_for_status()
+        knobs(demo_server, "POST", access_token_seconds=None)
 
 
 @pytest.fixture(scope="module")

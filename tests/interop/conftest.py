@@ -6,11 +6,10 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import httpx
 import pytest
 
 from tests.conftest import StartServer
-from tests.harness import processes
+from tests.harness import demo, processes
 from tests.harness.server import Server
 from tests.interop import example
 from tests.interop.example import Example
@@ -37,13 +36,7 @@ class Deployment:
 
     def turn(self, **knobs: object) -> None:
         """Turn knobs of the demo identity provider; without any, put them all back."""
-        answer = httpx.request(
-            "POST" if knobs else "DELETE",
-            f"{self.authserver.issuer}/demo/idp/knobs",
-            json=knobs or None,
-            auth=("authserver-demo", self.authserver.secret("demo_client_secret")),
-        )
-        assert answer.status_code == 200, answer.text
+        demo.knobs(self.authserver, "POST" if knobs else "DELETE", **knobs)
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.harness.demo import exchange_form, knobs
 from tests.harness.oauth import Flow, OAuthClient
 from tests.harness.person import Person
 from tests.harness.server import Server
@@ -48,6 +49,14 @@ class Racers:
 
     def refresh_form(self, refresh_token: str) -> dict[str, str]:
         return {"grant_type": "refresh_token", "client_id": "racer", "refresh_token": refresh_token}
+
+    def with_an_expired_upstream_token(self) -> dict[str, str]:
+        """A new sign-in of Grace's, and the exchange of its token; what the provider gave her is over at once."""
+        knobs(self.servers[0], "POST", token={"answer": {"expires_in": 0}})
+        self.person = Person("Grace")
+        token = self.one(self.code_form(*self.approve())).json()["access_token"]
+        knobs(self.servers[0], "DELETE")
+        return exchange_form(self.servers[0], token)
 
     def at_once(self, form: dict[str, str], ways: int = WAYS, **options: Any) -> list[httpx.Response]:
         """The answers to `ways` parallel token requests, half of them at each process."""

@@ -20,8 +20,9 @@ import psycopg
 import pytest
 
 from tests.harness import postgres
+from tests.harness.demo import exchange_form, knobs
 from tests.harness.gate import Gate
-from tests.harness.oauth import ACCESS_TOKEN, TOKEN_EXCHANGE, OAuthClient, claims
+from tests.harness.oauth import OAuthClient, claims
 from tests.harness.person import Person
 from tests.harness.server import Server
 
@@ -47,12 +48,7 @@ class Pair:
         self.pool = ThreadPoolExecutor(4)
 
     def knobs(self, method: str, **settings: Any) -> dict[str, int]:
-        secret = self.other.secret("demo_client_secret")
-        answer = httpx.request(
-            method, f"{self.other.url}/demo/idp/knobs", auth=("authserver-demo", secret), json=settings or None
-        )
-        assert answer.status_code == 200, answer.text
-        counters: dict[str, int] = answer.json()["counters"]
+        counters = knobs(self.other, method, **settings)
         return {name: counters[name] for name in ("refresh_requests", "refresh_successes", "reuse_detected")}
 
     def sign_in(self) -> None:
@@ -64,13 +60,7 @@ class Pair:
         self.knobs("DELETE")
         self.tsid = claims(token)["tsid"]
         self.version = self.sql(f"SELECT version {OF_SESSION}")[0]
-        self.form = {
-            "grant_type": TOKEN_EXCHANGE,
-            "subject_token": token,
-            "subject_token_type": ACCESS_TOKEN,
-            "client_id": "demo-mcp-server",
-            "client_secret": self.other.secret("demo_resource_server_secret"),
-        }
+        self.form = exchange_form(self.other, token)
 
     def exchange(self, at: Server) -> httpx.Response:
         return httpx.post(f"{at.url}/oauth/token", data=self.form, timeout=PATIENCE_SECONDS)
