@@ -219,7 +219,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     DATABASES["default"].setdefault("OPTIONS", {})
     DATABASES["default"]["CONN_MAX_AGE"] = 0  # the pool keeps the connections
-    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": max(4, THREADS + 2), "timeout": 10}
+    # One for each thread of the worker, and some for the threads of `upstream.refresh_all`. Who finds the database away
+    # waits 4 s for it: longer, and all threads would wait, and /livez with them.
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": max(4, THREADS + 2), "timeout": 4}
 else:
     env.missing.append("AUTHSERVER_DATABASE_URL: postgres:// or sqlite:/// is needed")
 

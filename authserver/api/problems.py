@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from django.db import OperationalError
 from django.http import Http404, HttpResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from accounts.vault.base import SealingUnavailable
 from authserver.errors import OAuthError, json_response
+from authserver.failures import PASSING, try_again
 
 log = structlog.get_logger("api")
 MEDIA_TYPE = "application/problem+json"
@@ -48,11 +47,8 @@ def handle(exception: Exception, context: dict[str, Any]) -> HttpResponse | Resp
     """DRF's `EXCEPTION_HANDLER`. What is none of ours goes on to Django, which logs it and answers 500."""
     if isinstance(exception, OAuthError):
         return problem(exception)
-    if isinstance(exception, OperationalError | SealingUnavailable):
-        log.error("storage failed", error=type(exception).__name__)
-        return problem(
-            OAuthError("temporarily_unavailable", "Try again in a moment.", status=503, headers={"Retry-After": "1"})
-        )
+    if isinstance(exception, PASSING):
+        return problem(try_again(exception))
     if isinstance(exception, exceptions.MethodNotAllowed):
         words = "Use GET, or POST with your credentials as a form."
         return problem(OAuthError("method_not_allowed", words, status=405, headers=_allowed(context)))

@@ -21,7 +21,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts import audit
-from accounts.vault.base import Damaged
+from accounts.vault.base import Damaged, SealingUnavailable
 from accounts.vault.secrets import open_secret, seal_secret
 from authserver.keys.base import SigningUnavailable, VerificationKey
 from authserver.keys.keyset import KeySet
@@ -116,10 +116,13 @@ class DatabaseSigner:
     def _load(self) -> _Read:
         """One SELECT; and, on the very first use, the INSERT that makes the key."""
         rows = self._rows()
-        if not rows or rows[0].phase != SigningKey.Phase.ACTIVE:
-            _create_active()
-            rows = self._rows()
-        keys = [self._parse(row) for row in rows]
+        try:
+            if not rows or rows[0].phase != SigningKey.Phase.ACTIVE:
+                _create_active()
+                rows = self._rows()
+            keys = [self._parse(row) for row in rows]
+        except SealingUnavailable as error:  # says nothing about the keys: the next look may open them
+            raise SigningUnavailable(f"the signing keys cannot be opened at the moment: {error}") from error
         if not keys or keys[0] is None:
             raise SigningUnavailable("the active signing key does not open: is its vault key missing?")
         return _Read(KeySet([key for key in keys if key]), self._clock())

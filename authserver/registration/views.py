@@ -19,6 +19,7 @@ from authserver.client_authentication import secret_matches
 from authserver.client_metadata import PUBLIC
 from authserver.cors import cross_origin
 from authserver.errors import OAuthError, json_response, render
+from authserver.failures import PASSING, try_again
 from authserver.hashers import new_secret
 from authserver.models import Client
 from authserver.registration import modes, ownership, requests
@@ -40,12 +41,11 @@ def _answering(view: View) -> View:
             return render(error)
         except Client.DoesNotExist:  # removed by another request since we looked
             return render(ownership.refused("client is gone"))
+        except PASSING as error:
+            return render(try_again(error))
         except DatabaseError as error:
-            log.exception("storage failed", error=type(error).__name__)
-            busy = OAuthError(
-                "temporarily_unavailable", "Try again in a moment.", status=503, headers={"Retry-After": "1"}
-            )
-            return render(busy)
+            log.exception("storage refused", error=type(error).__name__)
+            return render(OAuthError("server_error", "The registration could not be stored.", status=500))
 
     return wrapper
 

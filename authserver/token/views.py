@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import cast
 
 import structlog
-from django.db import DatabaseError, OperationalError
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.views import View
 from oauth2_provider.views.mixins import OAuthLibMixin
@@ -16,6 +16,7 @@ from authserver import limits
 from authserver.addresses import client_address
 from authserver.cors import cross_origin
 from authserver.errors import OAuthError, render
+from authserver.failures import PASSING, try_again
 
 log = structlog.get_logger("oauth.token")
 
@@ -32,13 +33,8 @@ class TokenView(OAuthLibMixin, View):
             return render(
                 OAuthError(error.error or "invalid_request", error.description or "Refused.", status=error.status_code)
             )
-        except OperationalError as error:
-            log.error("storage failed", error=type(error).__name__)
-            return render(
-                OAuthError(
-                    "temporarily_unavailable", "Try again in a moment.", status=503, headers={"Retry-After": "1"}
-                )
-            )
+        except PASSING as error:
+            return render(try_again(error))
         except DatabaseError as error:
             log.exception("storage refused", error=type(error).__name__)
             return render(OAuthError("server_error", "The request could not be stored.", status=500))

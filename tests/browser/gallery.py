@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
@@ -306,10 +307,15 @@ def fail(request: HttpRequest) -> HttpResponse:
     raise RuntimeError("a failure of ours, on purpose")
 
 
+def away(request: HttpRequest) -> HttpResponse:
+    raise OperationalError("a database that is away, on purpose")
+
+
 handler500 = server_error
 urlpatterns = [
     path("api/v1/schema", nowhere, name="api-schema"),
     path("fail", fail),
+    path("away", away),
     path("nowhere", nowhere),
     path("decide", decide),
     path("<str:name>", show),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import jwt
@@ -13,6 +14,8 @@ from django.utils import timezone
 from structlog.testing import capture_logs
 
 from accounts.models import AuditEvent
+from accounts.vault.base import SealingUnavailable
+from authserver.keys import database
 from authserver.keys.base import Signer, SigningUnavailable
 from authserver.keys.database import DatabaseSigner, new_row
 from authserver.keys.material import generate
@@ -218,6 +221,50 @@ class TestTampering:
         assert "signing_keys.not_reread" in [line["event"] for line in logs]
         with pytest.raises(SigningUnavailable):
             signer.ping()
+
+
+@contextmanager
+def kms_away() -> Iterator[None]:
+    def unavailable(*arguments: object) -> str:
+        raise SealingUnavailable("KMS cannot be asked")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "open_secret", unavailable)
+        patch.setattr(database, "seal_secret", unavailable)
+        yield
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db
+class TestSealingThatCannotBeAsked:
+    """A KMS that is away says nothing about the keys."""
+
+    def test_the_first_key_is_made_when_it_is_back(self) -> None:
+        with kms_away(), pytest.raises(SigningUnavailable, match="cannot be opened at the moment"):
+            DatabaseSigner().ping()
+        assert not SigningKey.objects.exists()
+        DatabaseSigner().ping()
+        assert SigningKey.objects.count() == 1
+
+    def test_a_key_that_is_not_read_yet_is_not_called_damaged_and_not_replaced(self) -> None:
+        token = DatabaseSigner().sign(CLAIMS, "at+jwt")
+        signer = DatabaseSigner()
+        with kms_away(), pytest.raises(SigningUnavailable, match="cannot be opened at the moment"):
+            signer.sign(CLAIMS, "at+jwt")
+        assert verified(signer, token) == CLAIMS
+        assert SigningKey.objects.count() == 1
+        assert not AuditEvent.objects.filter(event="signing_key.damaged").exists()
+
+    def test_a_running_process_goes_on_with_the_keys_it_has(self, clock: Clock) -> None:
+        signer = DatabaseSigner(clock)
+        before = signer.sign(CLAIMS, "at+jwt")
+        after = rotate()
+        clock.seconds += 5
+        with kms_away():
+            assert verified(signer, before) == CLAIMS
+            assert kid_of(signer.sign(CLAIMS, "at+jwt")) == kid_of(before)
+        clock.seconds += 5
+        assert kid_of(signer.sign(CLAIMS, "at+jwt")) == after
 
 
 @pytest.mark.postgres

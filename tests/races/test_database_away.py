@@ -1,0 +1,76 @@
+"""The database is away, and comes back: everybody is told to try again, and then it all works as before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.harness import postgres
+from tests.harness.demo import exchange_form
+from tests.harness.gate import Gate
+from tests.harness.oauth import OAuthClient, claims
+from tests.harness.person import Person
+from tests.harness.server import Server
+
+PATIENCE_SECONDS = 40
+Ask = Callable[[httpx.Client], httpx.Response]
+
+
+@pytest.fixture
+def gate(postgres_url: str) -> Iterator[Gate]:
+    with postgres.database(postgres_url) as url, Gate(url) as gate:
+        yield gate
+
+
+def answers(server: Server, asking: list[Ask]) -> list[httpx.Response]:
+    """All at once: each waits for a connection as long as the pool lets it."""
+
+    def one(ask: Ask) -> httpx.Response:
+        with httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as http:
+            return ask(http)
+
+    with ThreadPoolExecutor(len(asking)) as threads:
+        return list(threads.map(one, asking))
+
+
+def test_machines_and_people_are_told_to_try_again(gate: Gate, start_server: Any) -> None:
+    server = start_server(AUTHSERVER_DATABASE_URL=gate.url)
+    client = OAuthClient.registered(server.issuer)
+    flow = client.begin(resource=f"{server.issuer}/demo/mcp")
+    tokens = client.finish(flow, Person().authorize(flow.url))
+    exchange = exchange_form(server, tokens["access_token"])
+    tsid = claims(tokens["access_token"])["tsid"]
+    caller = ("demo-mcp-server", exchange["client_secret"])
+    refresh = {"grant_type": "refresh_token", "client_id": client.client_id, "refresh_token": tokens["refresh_token"]}
+    metadata = {"redirect_uris": ["http://127.0.0.1/callback"], "token_endpoint_auth_method": "none"}
+    machines: list[Ask] = [
+        lambda http: http.post("/oauth/token", data=exchange),
+        lambda http: http.post("/oauth/token", data=refresh),
+        lambda http: http.post("/oauth/register", json=metadata),
+        lambda http: http.get(f"/api/v1/sessions/{tsid}/upstream-tokens", auth=caller),
+    ]
+    people: list[Ask] = [lambda http: http.get(client.begin(resource=f"{server.issuer}/demo/mcp").url)]
+
+    gate.close()
+    told = answers(server, machines)
+    assert [(answer.status_code, answer.json()["error"]) for answer in told] == [(503, "temporarily_unavailable")] * 4
+    assert all(answer.headers["Retry-After"] for answer in told)
+    (page,) = answers(server, people)
+    assert page.status_code == 503
+    assert "cannot do that at the moment" in page.text
+    assert httpx.get(f"{server.url}/livez").status_code == 200
+    ready = httpx.get(f"{server.url}/readyz", timeout=PATIENCE_SECONDS)
+    rest = dict.fromkeys(("vault", "sealing", "signing"), "not_asked")
+    assert (ready.status_code, ready.json()) == (503, {"database": "failed", **rest})
+
+    gate.open()
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while httpx.get(f"{server.url}/readyz", timeout=PATIENCE_SECONDS).status_code != 200:
+        assert time.monotonic() < deadline
+    assert [answer.status_code for answer in answers(server, machines + people)] == [200, 200, 201, 200, 200]
+    server.stop()
