@@ -11,12 +11,15 @@ application = get_wsgi_application()
 def _check_vault_keys() -> None:
     """Once, in the process that the workers are forked from: no connection may be left for them to share."""
     from django.db import DatabaseError, connection
+    from django.utils import timezone
 
     from accounts.vault import key_check
+    from accounts.vault.base import SealingUnavailable
 
     try:
         key_check.verify()
-    except key_check.KeysUnfit as error:
+        key_check.note(now=timezone.now())
+    except (key_check.KeysUnfit, SealingUnavailable) as error:
         raise SystemExit(f"Authserver cannot start. {error}") from None
     except DatabaseError as error:
         raise SystemExit(f"Authserver cannot start. The database does not answer: {type(error).__name__}.") from None

@@ -26,7 +26,7 @@ def verify() -> None:
 
     Before the first migration there is nothing to open.
     """
-    if VaultKey._meta.db_table not in connection.introspection.table_names():
+    if not _has_table():
         return
     rows = {row.id: row for row in VaultKey.objects.order_by("first_used_at")}
     flaws = [flaw for row in rows.values() if row.retired_at is None and (flaw := _flaw(row))]
@@ -40,9 +40,13 @@ def verify() -> None:
 def note(*, now: datetime) -> None:
     """Remember the key that seals here, if it is new. Safe in several processes at once."""
     key_id = sealing_key_id()
-    if not VaultKey.objects.filter(pk=key_id).exists():
+    if _has_table() and not VaultKey.objects.filter(pk=key_id).exists():
         check = VaultKey(id=key_id, check_value=sealing().seal(_KNOWN, _context(key_id)), first_used_at=now)
         VaultKey.objects.bulk_create([check], ignore_conflicts=True)
+
+
+def _has_table() -> bool:
+    return VaultKey._meta.db_table in connection.introspection.table_names()
 
 
 def _flaw(row: VaultKey) -> str:

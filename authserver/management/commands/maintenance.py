@@ -7,7 +7,9 @@ from collections import Counter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
+from accounts.vault import key_check
 from authserver.housekeeping import Step, steps
 from authserver.housekeeping_loop import Ending, do, do_over_and_over
 
@@ -32,6 +34,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        check_vault_keys()
         if options["loop"]:
             with Ending() as ending:
                 self.stdout.write("maintenance: running until SIGTERM")
@@ -55,6 +58,16 @@ class Command(BaseCommand):
         """A loop that has nothing to do says nothing."""
         if done is None or done.total():
             self.say(step, done)
+
+
+def check_vault_keys() -> None:
+    """It renews and revokes what is sealed, as the server does: with keys that do not fit it does not begin either."""
+    try:
+        key_check.verify()
+    except key_check.KeysUnfit as error:
+        raise CommandError(str(error)) from None
+    except DatabaseError as error:
+        raise CommandError(f"the database does not answer: {type(error).__name__}") from None
 
 
 def _in_words(done: Counter[str]) -> str:

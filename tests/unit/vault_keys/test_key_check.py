@@ -93,3 +93,11 @@ def test_so_does_the_system_check(restart: Restart) -> None:
     restart("k2")
     found = [message for message in run_checks(databases=["default"]) if message.id == "authserver.E008"]
     assert [("k1: is not there" in message.msg) for message in found] == [True]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--loop",)])
+def test_maintenance_does_not_begin_either(restart: Restart, arguments: tuple[str, ...]) -> None:
+    note()
+    restart("k2")
+    with pytest.raises(CommandError, match="k1: is not there"):
+        call_command("maintenance", *arguments)
