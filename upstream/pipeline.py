@@ -47,10 +47,15 @@ def refuse_others(user: User | None, backend: ProviderBackend, **kwargs: Any) ->
 
 
 def refuse_second_account(
-    backend: ProviderBackend, user: User | None, social: UserSocialAuth | None, **kwargs: Any
+    backend: ProviderBackend, uid: str, user: User | None, social: UserSocialAuth | None, **kwargs: Any
 ) -> None:
-    """One account of a provider a person: asking for more scopes must not end in another account's token."""
-    if user is not None and social is None and UserSocialAuth.objects.filter(user=user, provider=backend.name).exists():
+    """One account of a provider a person: asking for more scopes must not end in another account's token.
+
+    The same account may have been connected since `social` was looked up, by a second press of the button.
+    """
+    if user is None or social is not None:
+        return
+    if UserSocialAuth.objects.filter(user=user, provider=backend.name).exclude(uid=str(uid)).exists():
         raise NotAllowed("another_account_is_connected", provider=backend.name)
 
 
