@@ -349,6 +349,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [],  # credentials in a form are read by our own strict reader, and nothing else is
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "authserver.api.negotiation.AlwaysJson",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "authserver.api.problems.handle",
     "UNAUTHENTICATED_USER": None,

@@ -22,6 +22,8 @@ TITLES = {
     "invalid_request": "The request cannot be read",
     "not_found": "Nothing of yours",
     "invalid_target": "No such upstream",
+    "invalid_scope": "No scopes here",
+    "unsupported_grant_type": "Not this grant",
     "invalid_grant": "No token at the moment",
     "method_not_allowed": "Not this way",
     "temporarily_unavailable": "Not now",

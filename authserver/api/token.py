@@ -30,7 +30,9 @@ class AccessToken(APIView):
     @extend_schema(**described.ACCESS_TOKEN, operation_id="create_access_token")
     def post(self, request: Request) -> Any:
         fields = form(request._request, FORM_FIELDS)
-        if fields.get("grant_type") != "client_credentials":
+        if not fields.get("grant_type"):
+            raise OAuthError("invalid_request", "grant_type is missing: it is client_credentials.")
+        if fields["grant_type"] != "client_credentials":
             raise OAuthError("unsupported_grant_type", "Only grant_type=client_credentials is served here.")
         if "scope" in fields:
             raise OAuthError("invalid_scope", "This API has no scopes: what you may read follows from your resources.")

@@ -79,7 +79,7 @@ def test_the_short_token_is_given_for_basic_too(held: Held) -> None:
 @pytest.mark.parametrize(
     ("form", "status", "error"),
     [
-        ({"grant_type": ""}, 400, "unsupported_grant_type"),
+        ({"grant_type": ""}, 400, "invalid_request"),
         ({"grant_type": "password"}, 400, "unsupported_grant_type"),
         ({"client_secret": "wrong"}, 401, "invalid_client"),
         ({"client_secret": ""}, 401, "invalid_client"),
@@ -204,6 +204,12 @@ def test_other_methods_are_refused_and_the_right_ones_named(github: Held, method
     answer = getattr(github.http, method)(github.path("github"), headers=basic())
     assert answer.status_code == 405
     assert answer["Allow"] == "GET, POST"
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/xml", "application/json;q=0", "*/*", "nonsense"])
+def test_the_answer_is_json_whatever_is_accepted(github: Held, accept: str) -> None:
+    answer = github.get(headers={**basic(), "Accept": accept})
+    assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
 
 
 def test_a_method_in_a_header_is_ignored(github: Held) -> None:
