@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
 from accounts.models import Revocation
-from accounts.vault.base import TokenSet, VaultError
+from accounts.vault.base import SealingUnavailable, TokenSet, VaultError
 from upstream import discovery, http, token_endpoint
 from upstream.errors import NeedsReauthorization, OutboundFailed, TemporarilyUnavailable, UpstreamError
 from upstream.http import Answer
@@ -57,6 +57,8 @@ def tell(provider: Provider, tokens: TokenSet, *, now: datetime) -> Told:
         return _WAYS.get(provider.type, _by_rfc_7009)(provider, tokens, now)
     except TemporarilyUnavailable:
         raise
+    except SealingUnavailable:
+        raise TemporarilyUnavailable("sealing_unavailable", provider=provider.name) from None
     except VaultError:
         # Our own secret at the provider does not open: an operator's matter.
         raise TemporarilyUnavailable(

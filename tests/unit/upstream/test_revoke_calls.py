@@ -11,6 +11,7 @@ from urllib.parse import quote_plus
 import pytest
 
 from accounts.models import Revocation
+from accounts.vault.base import SealingUnavailable
 from tests.fakes.atlassian import FakeAtlassian
 from tests.fakes.github import FakeGithub
 from tests.fakes.oauth2 import CLIENT_ID, CLIENT_SECRET, FakeOAuth2
@@ -18,7 +19,7 @@ from tests.fakes.oidc import FakeEntra, FakeGoogle, FakeOidc
 from tests.fakes.server import FakeServer, Reply
 from tests.unit.upstream.ended import ended, receipt
 from tests.unit.upstream.held import START, Clock
-from upstream import revoke_call
+from upstream import revoke_call, token_endpoint
 from upstream.models import Provider
 from upstream.revoke import work_queue
 
@@ -283,3 +284,19 @@ def test_a_secret_of_ours_that_does_not_open_is_an_operators_matter(fake: FakeOA
     work_queue(now=START, limit=10)
     assert receipt() == ("queued", "client_secret_unreadable")
     assert Revocation.objects.get().due_at >= START + 6 * HOUR
+
+
+def test_a_kms_that_cannot_be_asked_is_waited_for_minutes_and_not_hours(
+    fake: FakeOAuth2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended(fake)
+
+    def unavailable(provider: Provider) -> str:
+        raise SealingUnavailable("KMS cannot be asked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(token_endpoint, "client_secret", unavailable)
+        work_queue(now=START, limit=10)
+    assert receipt() == ("queued", "sealing_unavailable")
+    assert Revocation.objects.get().due_at < START + HOUR / 10
+    assert work_queue(now=START + HOUR, limit=10) == {"done": 1}
