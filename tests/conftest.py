@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 environment.prepare()
 django.setup()  # here, so that a conftest.py further down may import models
 
-from authserver import keys  # noqa: E402 - it needs the settings
+from accounts.vault import vault  # noqa: E402 - they need the settings
+from accounts.vault.sealing import sealing  # noqa: E402
+from authserver import keys  # noqa: E402
 
 NEEDS_POSTGRES = {"postgres_url", "two_servers"}
 NEEDS_BROWSER = {"browser", "page"}
@@ -73,8 +75,11 @@ def django_db_modify_db_settings(request: pytest.FixtureRequest, tmp_path_factor
 
 @pytest.fixture(autouse=True)
 def _no_key_of_another_test() -> None:
-    """The signer remembers its keys for seconds, and the database forgets them with the test."""
-    keys.signer.cache_clear()
+    """The signer remembers its keys for seconds, and the database forgets them with the test; sealing and the vault keep
+    those of the settings that they first saw.
+    """
+    for kept in (keys.signer, sealing, vault):
+        kept.cache_clear()
 
 
 @pytest.fixture(scope="session")
