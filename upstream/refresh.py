@@ -20,6 +20,7 @@ from django.db import DatabaseError, InterfaceError
 from accounts import audit
 from accounts.vault import base, tokenset, vault
 from accounts.vault.base import Entry, Session, TokenSet
+from accounts.vault.sealing import sealing
 from upstream import refreshed_id_token
 from upstream.errors import MissingScope, NeedsReauthorization, NotConnected, TemporarilyUnavailable
 from upstream.models import Provider
@@ -190,6 +191,7 @@ class _Attempt:
         seen = entry.credential
 
         def before_sending() -> None:
+            sealing().ready()  # or what comes back could not be stored
             if self.clock() > send_until:
                 raise TemporarilyUnavailable("held_up", provider=self.provider.name)
 

@@ -42,5 +42,8 @@ class HandleSealing:
             raise Damaged("sealed for another place")
         return plaintext
 
+    def ready(self) -> None:
+        """Always."""
+
     def ping(self) -> None:
         """Nothing to reach."""

@@ -24,6 +24,8 @@ class KeyRingSealing:
         self._keys = dict(settings.VAULT_KEYS if keys is None else keys)
         if not self._keys or any(len(key) != messages.KEY_BYTES for key in self._keys.values()):
             raise ImproperlyConfigured("VAULT_KEYS: at least one key of 32 bytes is needed")
+        if not all(map(messages.is_key_id, self._keys)):  # what such a key sealed would not open
+            raise ImproperlyConfigured("VAULT_KEYS: an id is up to 32 ASCII letters and digits")
         self.prefixes = {key_id: f"{FORM}.{key_id}." for key_id in self._keys}
 
     def seal(self, plaintext: bytes, context: str) -> str:
@@ -39,6 +41,9 @@ class KeyRingSealing:
         if key_id not in self._keys:
             raise Damaged(f"sealed with the vault key {key_id}, which is not in the ring")
         return messages.decrypt(self._keys[key_id], message, self.prefixes[key_id] + context)
+
+    def ready(self) -> None:
+        """Always: the keys are here."""
 
     def ping(self) -> None:
         """Nothing to reach: the keys are here, and were checked at the start."""

@@ -1,9 +1,9 @@
 """Sealing by envelope: the key-encryption key stays in AWS KMS, and data keys that it wraps seal here.
 
 A value is `e1.<key id>.<wrapped data key>.<message>`; `accounts.vault.messages` says what a message is. A data key seals
-for an hour or a million messages, and is kept unwrapped for as long at most: taking away our right to the KMS key ends
-within the hour what this process can open. `settings.KMS_KEYS` maps key ids to KMS keys (ARN or alias), the first seals.
-Region, credentials and endpoint are AWS's own variables.
+for some minutes less than an hour, or a million messages, and is kept unwrapped for an hour at most: taking away our right
+to the KMS key ends within the hour what this process can open. `settings.KMS_KEYS` maps key ids to KMS keys (ARN or
+alias), the first seals. Region, credentials and endpoint are AWS's own variables.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from accounts.vault.base import Damaged, SealingUnavailable
 
 FORM = "e1"
 MAX_AGE_SECONDS = 3600.0
+SPARE_SECONDS = 120.0  # before its end a data key seals only what was under way: more than a refresh may take
 MAX_MESSAGES = 1_000_000
 MAX_KEPT = 1024
 PING_SECONDS = 30.0
@@ -37,8 +38,8 @@ class _DataKey:
     unwrapped_at: float
     messages: int = 0
 
-    def is_good(self, now: float) -> bool:
-        return now - self.unwrapped_at < MAX_AGE_SECONDS and self.messages < MAX_MESSAGES
+    def is_good(self, now: float, *, spare_seconds: float = 0.0) -> bool:
+        return now - self.unwrapped_at < MAX_AGE_SECONDS - spare_seconds
 
 
 class KmsSealing:
@@ -51,14 +52,18 @@ class KmsSealing:
             raise ImproperlyConfigured("KMS_KEYS: at least one KMS key is needed")
         self.prefixes = {key_id: f"{FORM}.{key_id}." for key_id in self._keys}
         self._client, self._errors = _client()
-        self._lock = Lock()
+        self._lock = Lock()  # over what is kept; never held while KMS is asked
         self._sealing: _DataKey | None = None
         self._opened: OrderedDict[str, _DataKey] = OrderedDict()
         self._answered_at = float("-inf")
+        self._away = False
+        self._asking_again = Lock()
 
     def seal(self, plaintext: bytes, context: str) -> str:
         prefix = next(iter(self.prefixes.values()))
-        data_key = self._data_key()
+        data_key = self._data_key_at_last()
+        with self._lock:
+            data_key.messages += 1
         bound = f"{prefix}{data_key.wrapped}."
         return bound + messages.encrypt(data_key.plaintext, plaintext, bound + context)
 
@@ -73,6 +78,10 @@ class KmsSealing:
         bound = f"{self.prefixes[key_id]}{wrapped}."
         return messages.decrypt(self._unwrapped(key_id, wrapped), message, bound + context)
 
+    def ready(self) -> None:
+        """A data key that has done its time is replaced now, not when something has to be sealed."""
+        self._data_key()
+
     def ping(self) -> None:
         """Ask KMS, but not more often than every half minute: a probe comes every few seconds, and each call is billed."""
         if time.monotonic() - self._answered_at >= PING_SECONDS:
@@ -80,38 +89,52 @@ class KmsSealing:
             self._ask_to_decrypt(key_id, self._data_key().wrapped)
 
     def _data_key(self) -> _DataKey:
-        """The data key that seals now; a new one where it has done its time."""
+        """The data key that seals now; a new one where it has done its time. Threads that come at once may make several."""
         now = time.monotonic()
         with self._lock:
-            if self._sealing is None or not self._sealing.is_good(now):
-                key_id, kms_key = next(iter(self._keys.items()))
-                answer = self._call(
-                    "generate_data_key", KeyId=kms_key, KeySpec="AES_256", EncryptionContext=_purpose(key_id)
-                )
-                self._sealing = _DataKey(answer["Plaintext"], messages.encode(answer["CiphertextBlob"]), now)
-            self._sealing.messages += 1
-            return self._sealing
+            held = self._sealing
+        if held is not None and held.is_good(now, spare_seconds=SPARE_SECONDS) and held.messages < MAX_MESSAGES:
+            return held
+        key_id, kms_key = next(iter(self._keys.items()))
+        answer = self._call("generate_data_key", KeyId=kms_key, KeySpec="AES_256", EncryptionContext=_purpose(key_id))
+        made = _DataKey(answer["Plaintext"], messages.encode(answer["CiphertextBlob"]), now)
+        with self._lock:
+            self._sealing = made
+        self._keep(made)
+        return made
+
+    def _data_key_at_last(self) -> _DataKey:
+        """The same; where KMS gives none, the last one to its very end: what a provider has just given may come once."""
+        try:
+            return self._data_key()
+        except SealingUnavailable:
+            with self._lock:
+                held = self._sealing
+            if held is None or not held.is_good(time.monotonic()):
+                raise
+            return held
 
     def _unwrapped(self, key_id: str, wrapped: str) -> bytes:
         now = time.monotonic()
         with self._lock:
             kept = self._opened.get(wrapped)
-            if self._sealing is not None and self._sealing.wrapped == wrapped:
-                kept = self._sealing
-            if kept is not None and now - kept.unwrapped_at < MAX_AGE_SECONDS:
-                return kept.plaintext
+        if kept is not None and kept.is_good(now):
+            return kept.plaintext
         try:
-            plaintext = self._ask_to_decrypt(key_id, wrapped)  # not under the lock: others need not wait for it
-        except SealingUnavailable:
+            plaintext = self._ask_to_decrypt(key_id, wrapped)
+        except _Refused:
             if self._serves(key_id):  # KMS says no to a wrapped key that it did not make as it does to us
                 raise Damaged("the wrapped data key is not one of this key's") from None
             raise
+        self._keep(_DataKey(plaintext, wrapped, now))
+        return plaintext
+
+    def _keep(self, data_key: _DataKey) -> None:
         with self._lock:
-            self._opened[wrapped] = _DataKey(plaintext, wrapped, now)
-            self._opened.move_to_end(wrapped)
+            self._opened[data_key.wrapped] = data_key
+            self._opened.move_to_end(data_key.wrapped)
             while len(self._opened) > MAX_KEPT:
                 self._opened.popitem(last=False)
-        return plaintext
 
     def _serves(self, key_id: str) -> bool:
         """Whether KMS wraps and unwraps with this key for us, right now."""
@@ -139,18 +162,35 @@ class KmsSealing:
         return plaintext
 
     def _call(self, operation: str, **arguments: Any) -> Any:
-        """What KMS says. Refused, disabled and unreachable are the same to us: nothing is known to be damaged."""
+        """What KMS says. Refused, disabled and unreachable are the same to callers: nothing is known to be damaged.
+
+        Once it could not be reached, one thread asks again and the others fail at once until it answers: each waits for
+        seconds, and together they would hold every thread there is.
+        """
+        alone = self._away
+        if alone and not self._asking_again.acquire(blocking=False):
+            raise SealingUnavailable("KMS cannot be asked: it did not answer a moment ago")
         try:
             answer = getattr(self._client, operation)(**arguments)
         except self._errors.ClientError as error:
+            self._away = False
             code = error.response.get("Error", {}).get("Code", "")
             if code in _NOT_THE_KEYS_OWN:
                 raise Damaged("altered, or wrapped by another key") from None
-            raise SealingUnavailable(f"KMS refuses: {code[:64]}") from None
+            raise _Refused(f"KMS refuses: {code[:64]}") from None
         except self._errors.BotoCoreError as error:
+            self._away = True
             raise SealingUnavailable(f"KMS cannot be asked: {type(error).__name__}") from None
+        finally:
+            if alone:
+                self._asking_again.release()
+        self._away = False
         self._answered_at = time.monotonic()
         return answer
+
+
+class _Refused(SealingUnavailable):
+    """KMS answered, and it was no."""
 
 
 def _purpose(key_id: str) -> dict[str, str]:
@@ -166,7 +206,7 @@ def _client() -> tuple[Any, Any]:
         from botocore.config import Config
     except ImportError:
         raise ImproperlyConfigured("AUTHSERVER_SEALING=aws-kms needs boto3: install requirements-aws.txt") from None
-    config = Config(connect_timeout=3, read_timeout=5, retries={"max_attempts": 3, "mode": "standard"})
+    config = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 2, "mode": "standard"})
     try:
         return boto3.client("kms", config=config), exceptions
     except exceptions.BotoCoreError as error:

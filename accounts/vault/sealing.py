@@ -30,6 +30,12 @@ class Sealing(Protocol):
         """The plaintext. Raises `accounts.vault.base.Damaged` for anything that is not exactly what `seal` gave, and
         `SealingUnavailable` where that cannot be said now."""
 
+    def ready(self) -> None:
+        """Raise `SealingUnavailable` where what comes within the next two minutes could not be sealed.
+
+        To be asked before something is fetched that can be fetched once, as a rotated token.
+        """
+
     def ping(self) -> None:
         """Raise where sealing cannot work (no key, KMS away)."""
 
@@ -53,6 +59,9 @@ class FirstSeals:
             if sealed.startswith(prefix):
                 return backend.open(sealed, context)
         raise Damaged("not a sealed value, or sealed with a key that is not configured")
+
+    def ready(self) -> None:
+        self._first.ready()
 
     def ping(self) -> None:
         """Only what new values need: what the other one sealed is on its way out."""

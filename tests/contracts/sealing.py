@@ -73,6 +73,10 @@ class SealingContract:
     def test_ping_answers(self, sealing: Sealing) -> None:
         sealing.ping()
 
+    def test_it_says_beforehand_that_it_will_seal(self, sealing: Sealing) -> None:
+        sealing.ready()
+        sealing.seal(PLAINTEXT, CONTEXT)
+
     def test_a_sealed_value_begins_as_its_key_says(self, sealing: Sealing) -> None:
         key_id, prefix = next(iter(sealing.prefixes.items()))
         assert key_id.isalnum()

@@ -88,6 +88,63 @@ def test_a_right_that_is_taken_away_ends_what_can_be_opened(aws: Kms, monkeypatc
     sealing.ping()
 
 
+def gone(sealing: KmsSealing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """KMS cannot be reached from now on: the same process, and nobody listens any more."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", "http://127.0.0.1:9")
+    monkeypatch.setattr(sealing, "_client", KmsSealing({"main": "alias/any"})._client)
+
+
+def test_what_was_under_way_when_kms_went_away_is_sealed_still(aws: Kms, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider gives a rotated token once. Whoever asks beforehand hears no, whoever has it already gets it sealed."""
+    sealing = KmsSealing({"main": aws.new_key()})
+    sealing.ready()
+    with monkeypatch.context() as patch:
+        gone(sealing, patch)
+        sealing.ready()
+        patch.setattr(kms_sealing, "SPARE_SECONDS", kms_sealing.MAX_AGE_SECONDS)  # as if it had almost done its time
+        with pytest.raises(SealingUnavailable):
+            sealing.ready()
+        sealed = sealing.seal(PLAINTEXT, CONTEXT)
+        patch.setattr(kms_sealing, "MAX_AGE_SECONDS", 0.0)
+        with pytest.raises(SealingUnavailable):
+            sealing.seal(PLAINTEXT, CONTEXT)
+    assert sealing.open(sealed, CONTEXT) == PLAINTEXT
+    sealing.ready()
+
+
+def test_what_a_former_data_key_sealed_needs_no_kms_while_that_key_is_kept(
+    aws: Kms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealing = KmsSealing({"main": aws.new_key()})
+    sealed = sealing.seal(PLAINTEXT, CONTEXT)
+    with monkeypatch.context() as patch:
+        patch.setattr(kms_sealing, "MAX_MESSAGES", 1)
+        sealing.ready()
+    gone(sealing, monkeypatch)
+    assert sealing.seal(PLAINTEXT, CONTEXT).split(".")[2] != sealed.split(".")[2]
+    assert sealing.open(sealed, CONTEXT) == PLAINTEXT
+
+
+def test_while_kms_is_away_one_asks_for_all(aws: Kms, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each who asks waits for seconds: one thread does, and the others are told at once. When KMS is back, all ask."""
+    arn = aws.new_key()
+    sealed = KmsSealing({"main": arn}).seal(PLAINTEXT, CONTEXT)
+    sealing = KmsSealing({"main": arn})
+    with monkeypatch.context() as patch:
+        gone(sealing, patch)
+        with pytest.raises(SealingUnavailable, match="EndpointConnectionError"):
+            sealing.open(sealed, CONTEXT)
+        with sealing._asking_again:
+            for act in (sealing.ready, lambda: sealing.seal(PLAINTEXT, CONTEXT), lambda: sealing.open(sealed, CONTEXT)):
+                with pytest.raises(SealingUnavailable, match="a moment ago"):
+                    act()
+        with pytest.raises(SealingUnavailable, match="EndpointConnectionError"):
+            sealing.ready()
+    assert sealing.open(sealed, CONTEXT) == PLAINTEXT
+    with sealing._asking_again:
+        sealing.ready()
+
+
 def test_another_kms_key_under_the_same_id_does_not_open(aws: Kms) -> None:
     sealed = KmsSealing({"main": aws.new_key()}).seal(PLAINTEXT, CONTEXT)
     with pytest.raises(Damaged):

@@ -72,7 +72,9 @@ def test_the_key_id_is_bound_too() -> None:
         ring.open(ring.seal(PLAINTEXT, CONTEXT).replace("v1.a.", "v1.b."), CONTEXT)
 
 
-@pytest.mark.parametrize("keys", [{}, {"short": b"x" * 31}, {"long": b"x" * 33}])
+@pytest.mark.parametrize(
+    "keys", [{}, {"short": b"x" * 31}, {"long": b"x" * 33}, {"ключ": OLD}, {"\u0661": OLD}, {"a.b": OLD}, {"": OLD}]
+)
 def test_a_ring_without_a_proper_key_does_not_start(keys: dict[str, bytes]) -> None:
     with pytest.raises(ImproperlyConfigured):
         KeyRingSealing(keys)

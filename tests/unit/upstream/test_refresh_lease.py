@@ -16,6 +16,7 @@ from django.db import OperationalError, connection
 from accounts.models import Credential
 from accounts.vault import vault
 from accounts.vault.base import Approved, Damaged, SealingUnavailable
+from accounts.vault.sealing import sealing
 from tests.fakes.oauth2 import FakeOAuth2, Grant
 from tests.fakes.oidc import FakeOidc
 from tests.fakes.server import Reply, Seen
@@ -247,14 +248,14 @@ def test_tokens_that_no_longer_open_when_an_answer_leaves_some_out_end_the_crede
 def test_a_kms_that_cannot_be_asked_spends_no_token(
     fake: FakeOAuth2, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither where the tokens do not open, nor where our own secret does not."""
+    """Neither where the tokens do not open, nor where our own secret does not, nor where nothing new could be sealed."""
     held = Held(fake)
     clock.to(hours=1)
 
     def unavailable(*arguments: Any, **named: Any) -> Any:
         raise SealingUnavailable("KMS cannot be asked")
 
-    for target, name in ((vault().credentials, "tokens"), (token_endpoint, "client_secret")):
+    for target, name in ((vault().credentials, "tokens"), (token_endpoint, "client_secret"), (sealing(), "ready")):
         with monkeypatch.context() as patch:
             patch.setattr(target, name, unavailable)
             with pytest.raises(TemporarilyUnavailable, match="sealing_unavailable"):
