@@ -18,6 +18,7 @@ from oauth2_provider.settings import DEFAULTS as PROVIDER_DEFAULTS
 from oauth2_provider.settings import oauth2_settings
 
 from accounts.vault import key_check
+from accounts.vault.base import SealingUnavailable
 from accounts.vault.keyring import KeyRingSealing
 from authserver.conf import load
 from authserver.keys.base import SigningUnavailable
@@ -130,7 +131,7 @@ def signing_key_rows(
         return []
     try:
         damaged = rows_that_do_not_open()
-    except DatabaseError:  # before the first migration
+    except (DatabaseError, SealingUnavailable):  # before the first migration; or E008 says it
         return []
     hint = "Is its vault key missing from AUTHSERVER_VAULT_KEYS?"
     return [
@@ -146,7 +147,7 @@ def vault_key_rows(app_configs: Apps, *, databases: Sequence[str] | None = None,
         return []
     try:
         key_check.verify()
-    except key_check.KeysUnfit as error:
+    except (key_check.KeysUnfit, SealingUnavailable) as error:
         return [Error(str(error), id="authserver.E008")]
     except DatabaseError:  # it does not answer: that is for others to say
         return []

@@ -14,6 +14,7 @@ from typing import Self
 import structlog
 from django.db import InterfaceError, OperationalError, close_old_connections
 
+from accounts.vault.key_check import KeysUnfit
 from authserver.housekeeping import Step
 
 log = structlog.get_logger(__name__)
@@ -56,9 +57,11 @@ class Ending:
 
 
 def do(step: Step, report: Report, *, enough: Callable[[], bool] = lambda: False) -> bool:
-    """Do one step, and say how it went. One that fails stops no other."""
+    """Do one step, and say how it went. One that fails stops no other; only keys that do not fit stop everything."""
     try:
         done = step.run(enough=enough)
+    except KeysUnfit:
+        raise
     except Exception as error:
         if isinstance(error, OperationalError | InterfaceError):  # the database is away: where, says nothing
             log.error("maintenance", step=step.name, outcome="failed", reason=type(error).__name__)

@@ -8,7 +8,7 @@ import structlog
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from accounts.vault import vault
+from accounts.vault import key_check, vault
 from accounts.vault.sealing import sealing
 from authserver.keys import signer
 
@@ -28,6 +28,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
         "database": lambda: connection.cursor().execute("SELECT 1"),
         "vault": lambda: vault().ping(),
         "sealing": lambda: sealing().ping(),
+        "vault_keys": key_check.verify,  # others may have turned a key over, and forgotten this process
         "signing": lambda: signer().ping(),
     }
     answers = dict.fromkeys(seams, "not_asked")

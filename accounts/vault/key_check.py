@@ -22,27 +22,41 @@ class KeysUnfit(Exception):
 
 
 def verify() -> None:
-    """Raise `KeysUnfit` where a key in use is not here, or another one stands under its id. Two statements at most.
-
-    Before the first migration there is nothing to open.
+    """Raise `KeysUnfit` where a key in use is not here, or another one stands under its id, and `SealingUnavailable` where
+    that cannot be said now. Two statements at most. Before the first migration there is nothing to open.
     """
     if not _has_table():
         return
-    rows = {row.id: row for row in VaultKey.objects.order_by("first_used_at")}
-    flaws = [flaw for row in rows.values() if row.retired_at is None and (flaw := _flaw(row))]
-    first = rows.get(sealing_key_id())
-    if first is not None and first.retired_at is not None:
-        flaws.append(f"{first.id}: has been retired; put another key first")
+    flaws, unknown = [], []
+    for row in VaultKey.objects.order_by("first_used_at"):
+        if row.retired_at is not None:
+            if row.id == sealing_key_id():
+                flaws.append(f"{row.id}: has been retired; put another key first")
+            continue
+        try:
+            if flaw := _flaw(row):
+                flaws.append(flaw)
+        except SealingUnavailable as error:
+            unknown.append(f"the vault key {row.id} cannot be checked now: {error}")
     if flaws:
-        raise KeysUnfit("The vault keys do not fit what is stored. Missing or wrong:\n  - " + "\n  - ".join(flaws))
+        raise KeysUnfit(
+            "The vault keys do not fit what is stored. Missing or wrong:\n  - " + "\n  - ".join(flaws)
+            + f"\nConfigured here (AUTHSERVER_VAULT_KEYS, AUTHSERVER_KMS_KEYS): {', '.join(sealing().prefixes)}. "
+            "Nothing was changed. docs/vault-keys.md says what to do."
+        )  # fmt: skip
+    if unknown:
+        raise SealingUnavailable("; ".join(unknown))
 
 
 def note(*, now: datetime) -> None:
-    """Remember the key that seals here, if it is new. Safe in several processes at once."""
+    """Remember the key that seals here, if it is new. Of several processes at once one is heard, and one that has another
+    key under the same id learns it here, before it seals anything: `KeysUnfit`.
+    """
     key_id = sealing_key_id()
     if _has_table() and not VaultKey.objects.filter(pk=key_id).exists():
         check = VaultKey(id=key_id, check_value=sealing().seal(_KNOWN, _context(key_id)), first_used_at=now)
         VaultKey.objects.bulk_create([check], ignore_conflicts=True)
+        verify()
 
 
 def _has_table() -> bool:
@@ -57,8 +71,6 @@ def _flaw(row: VaultKey) -> str:
         known = sealing().open(row.check_value, _context(row.id))
     except Damaged:
         return f"{row.id}: is not the key that was used under this name"
-    except SealingUnavailable as error:
-        return f"{row.id}: cannot be checked now ({error})"
     return "" if known == _KNOWN else f"{row.id}: its check value was tampered with"
 
 

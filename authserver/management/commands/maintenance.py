@@ -10,7 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from accounts.vault import key_check
-from authserver.housekeeping import Step, steps
+from accounts.vault.base import SealingUnavailable
+from authserver.housekeeping import MINUTE, Step, steps
 from authserver.housekeeping_loop import Ending, do, do_over_and_over
 
 
@@ -39,12 +40,24 @@ class Command(BaseCommand):
             with Ending() as ending:
                 self.stdout.write("maintenance: running until SIGTERM")
                 self.stdout.flush()
-                do_over_and_over(list(steps()), self.say_if_any, ending, interval_seconds=options["interval"])
+                self.go_on(ending, options["interval"])
             self.stdout.write("maintenance: ended")
             return
         failed = [step.name for step in steps() if not do(step, self.say)]
         if failed:
             raise CommandError("failed: " + ", ".join(failed))
+
+    def go_on(self, ending: Ending, interval_seconds: float) -> None:
+        """A key may be turned over meanwhile, and this process forgotten: with what it has it must not go on then."""
+        try:
+            do_over_and_over(
+                [Step("vault keys", MINUTE, 1, _fit), *steps()],
+                self.say_if_any,
+                ending,
+                interval_seconds=interval_seconds,
+            )
+        except key_check.KeysUnfit as error:
+            raise CommandError(str(error)) from None
 
     def say(self, step: Step, done: Counter[str] | None) -> None:
         """One line a step."""
@@ -64,10 +77,15 @@ def check_vault_keys() -> None:
     """It renews and revokes what is sealed, as the server does: with keys that do not fit it does not begin either."""
     try:
         key_check.verify()
-    except key_check.KeysUnfit as error:
+    except (key_check.KeysUnfit, SealingUnavailable) as error:
         raise CommandError(str(error)) from None
     except DatabaseError as error:
         raise CommandError(f"the database does not answer: {type(error).__name__}") from None
+
+
+def _fit(limit: int) -> Counter[str]:
+    key_check.verify()
+    return Counter()
 
 
 def _in_words(done: Counter[str]) -> str:
