@@ -17,6 +17,7 @@ from upstream import identities, providers
 from upstream.models import Provider
 
 JSON = ("scopes", "identity", "allow", "authorization_params", "api_resources")
+SECRET = ("client_secret_sealed", "client_secret_source")
 KEPT = (
     "display_name",
     "type",
@@ -100,4 +101,8 @@ class ProviderAdmin(ConsoleAdmin):
             providers.set_client_secret(obj, "", "")
         elif secret:
             providers.set_client_secret(obj, secret, "console")
+        elif change:  # the stored one stays, also where it was sealed anew since this form was read
+            columns = {field.name for field in obj._meta.concrete_fields} - {"id", *SECRET}
+            obj.save(update_fields=columns)
+            return
         super().save_model(request, obj, form, change)

@@ -16,7 +16,7 @@ from authserver.client_authentication import check_client, presented
 from authserver.models import Client, Resource, ResourceServer
 from tests.harness.approval import approve, make_client, make_provider, make_resource, post
 from tests.unit.console.crawl import ROOT
-from upstream import providers
+from upstream import identities, providers
 from upstream.models import Provider
 
 pytestmark = pytest.mark.django_db
@@ -187,6 +187,24 @@ def test_an_empty_secret_keeps_the_stored_one(superuser: Http) -> None:
     provider = Provider.objects.get()
     assert provider.scopes == ["a", "b"]
     assert providers.client_secret(provider) == "upstream-secret-canary"
+
+
+def test_a_provider_that_is_edited_while_its_secret_is_replaced_keeps_the_new_one(
+    superuser: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By `rotate_vault_key` or `apply_config`, between the console's look at the row and its write."""
+    superuser.post(f"{PROVIDERS}add/", GITHUB)
+    row = Provider.objects.get()
+
+    def replaced_meanwhile(*arguments: Any) -> None:
+        providers.set_client_secret(row, "newer", "file")
+        row.save()
+
+    monkeypatch.setattr(identities, "moved", replaced_meanwhile)
+    form = GITHUB | {"new_client_secret": "", "client_id": "another"}
+    assert superuser.post(f"{PROVIDERS}{row.pk}/change/", form).status_code == 302
+    row.refresh_from_db()
+    assert (row.client_id, row.client_secret_source, providers.client_secret(row)) == ("another", "file", "newer")
 
 
 @pytest.mark.parametrize(
