@@ -67,7 +67,7 @@ def _vault_keys(value: str) -> dict[str, bytes]:
             key = base64.b64decode(encoded, validate=True)
         except (binascii.Error, ValueError):
             key = b""
-        if not key_id.isalnum() or len(key_id) > 32 or len(key) != 32 or key_id in keys:
+        if not key_id.isascii() or not key_id.isalnum() or len(key_id) > 32 or len(key) != 32 or key_id in keys:
             env.missing.append("AUTHSERVER_VAULT_KEYS: each key is `id:base64-of-32-bytes`, ids distinct")
             return {}
         keys[key_id] = key

@@ -16,7 +16,8 @@ FILES = [
     *(str(path.relative_to(ROOT)) for path in ROOT.glob("examples/*/requirements.txt")),
 ]
 PIN = re.compile(
-    r"^(?P<name>[a-z0-9.-]+)(?:\[[a-z0-9, -]+\])?==(?P<version>[^\s;]+)(?P<marker> ; [^\\]+)?(?P<hashes>(?: \\\n    --hash=sha256:[0-9a-f]{64})+)$",
+    r"^(?P<name>[a-z0-9.-]+)(?:\[[a-z0-9, -]+\])?==(?P<version>[^\s;]+)(?P<marker> ; [^\\]+)?"
+    r"(?P<hashes>(?: \\\n    --hash=sha256:[0-9a-f]{64})+)$",
     re.MULTILINE,
 )
 
