@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from authserver.console import (  # noqa: F401  # they register themselves
     consents,
+    initial_tokens,
     keys,
     people,
     policy,

@@ -13,7 +13,14 @@ from django.contrib.sessions.models import Session as BrowserSession
 from django.db import models, transaction
 
 from accounts.models import Revocation
-from authserver.models import AccessToken, Grant, PendingAuthorization, PendingConnection, RefreshToken
+from authserver.models import (
+    AccessToken,
+    Grant,
+    InitialAccessToken,
+    PendingAuthorization,
+    PendingConnection,
+    RefreshToken,
+)
 from upstream.models import Visit
 
 KEPT = timedelta(days=1)
@@ -51,5 +58,6 @@ PURGES: Sequence[Purge] = (
     Purge("authorization codes", Grant, "expires"),
     Purge("ended access tokens", AccessToken, "expires"),
     Purge("refresh tokens", RefreshToken, "expires_at"),
+    Purge("initial access tokens", InitialAccessToken, "expires_at"),
     Purge("receipts of revocations", Revocation, "finished_at", RECEIPTS_KEPT),
 )

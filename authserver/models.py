@@ -284,6 +284,24 @@ class SigningKey(models.Model):
         return self.kid
 
 
+class InitialAccessToken(models.Model):
+    """What lets `max_uses` clients register until `expires_at` (RFC 7591 section 3). The token itself is kept nowhere."""
+
+    label = models.CharField(_("what it is for"), max_length=100)
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    max_uses = models.PositiveIntegerField(_("registrations it allows"), default=1)
+    uses = models.PositiveIntegerField(_("registrations so far"), default=0, editable=False)
+    created_at = models.DateTimeField(editable=False)
+    expires_at = models.DateTimeField(_("ends"), db_index=True)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("initial access token")
+
+    def __str__(self) -> str:
+        return self.label
+
+
 class Policy(models.Model):
     """The configuration file's `lifetimes` and `registration`, one row (`authserver.policy` reads it)."""
 

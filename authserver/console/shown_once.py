@@ -89,14 +89,20 @@ class ShownOnceMixin(Base):
         secret = getattr(request, "shown_once", None)
         if secret is None:
             return None
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Copy this secret now"),
-            "opts": self.opts,
-            "object": obj,
-            "secret": secret,
-            "back": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"),
-        }
-        response = TemplateResponse(request, "admin/shown_once.html", context)
-        response["Cache-Control"] = "no-store"
-        return response
+        return shown_once(self, request, obj, {"client_id": obj.client_id, "client_secret": secret})
+
+
+def shown_once(model_admin: ConsoleAdmin, request: HttpRequest, obj: Any, shown: dict[str, str]) -> HttpResponse:
+    """The page that shows what nobody can look up again; `shown` by the names that clients know."""
+    opts = model_admin.opts
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": _("Copy this secret now"),
+        "opts": opts,
+        "object": obj,
+        "shown": shown,
+        "back": reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist"),
+    }
+    response = TemplateResponse(request, "admin/shown_once.html", context)
+    response["Cache-Control"] = "no-store"
+    return response

@@ -35,6 +35,22 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="InitialAccessToken",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("label", models.CharField(max_length=100, verbose_name="what it is for")),
+                ("token_hash", models.CharField(editable=False, max_length=64, unique=True)),
+                ("max_uses", models.PositiveIntegerField(default=1, verbose_name="registrations it allows")),
+                ("uses", models.PositiveIntegerField(default=0, editable=False, verbose_name="registrations so far")),
+                ("created_at", models.DateTimeField(editable=False)),
+                ("expires_at", models.DateTimeField(db_index=True, verbose_name="ends")),
+                ("revoked_at", models.DateTimeField(blank=True, editable=False, null=True)),
+            ],
+            options={
+                "verbose_name": "initial access token",
+            },
+        ),
+        migrations.CreateModel(
             name="Policy",
             fields=[
                 ("id", models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),

@@ -1,37 +1,70 @@
 """Who may register itself: the operator's `registration.mode`.
 
-`open`: everybody. `approval`: everybody, disabled until an operator enables the client. `token`: whoever has an initial
-access token; none has been handed out, so nobody. `closed`: nobody, and a registered client may no longer change what
-it registered (it may still read and remove it).
+`open`: everybody. `approval`: everybody, disabled until an operator enables the client; an initial access token is that
+word given ahead. `token`: whoever has an initial access token. `closed`: nobody, and a registered client may no longer
+change what it registered (it may still read and remove it).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from authserver import client_registry, policy
 from authserver.errors import OAuthError
 from authserver.models import Client
+from authserver.registration import initial_tokens
 
 
-def admit() -> None:
+@dataclass(frozen=True)
+class Admission:
+    """Let in. `token_hash` is that of the initial access token that `spend` uses; empty where none is needed."""
+
+    mode: str
+    token_hash: str
+
+    def spend(self, now: datetime) -> tuple[datetime | None, dict[str, str]]:
+        """What the client starts with in `Client.disabled_at`, and what the audit trail says of the token.
+
+        In the transaction that registers it: a registration that fails uses nothing up. Raises `OAuthError` 401 where
+        others have used up the token since.
+        """
+        if not self.token_hash:
+            return (now if self.mode == "approval" else None), {}
+        token = initial_tokens.spend(self.token_hash, now=now)
+        if token is None:
+            raise _token_needed(tried=True)
+        return None, {"initial_access_token": str(token.pk)}
+
+
+def admit(authorization: str, *, now: datetime) -> Admission:
     """Raise `OAuthError` where nobody may register (401 for `token`, 403 for `closed`)."""
     mode = policy.current().registration.mode
-    if mode == "token":
-        raise OAuthError(
-            "invalid_token",
-            "Registration here needs an initial access token (RFC 7591 section 3); ask the operator.",
-            status=401,
-            detail="registration needs a token",
-            headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
-        )
-    if mode not in {"open", "approval"}:
+    if mode not in {"open", "approval", "token"}:
         raise OAuthError(
             "access_denied",
             "Clients cannot register themselves here; ask the operator for a client_id.",
             status=403,
             detail=f"registration is {mode}",
         )
+    if mode == "open":
+        return Admission(mode, "")
+    token_hash = initial_tokens.presented(authorization)
+    good = initial_tokens.is_good(token_hash, now=now)
+    if mode == "token" and not good:
+        raise _token_needed(tried=bool(authorization))
+    return Admission(mode, token_hash if good else "")
+
+
+def _token_needed(*, tried: bool) -> OAuthError:
+    """RFC 6750 section 3.1: the challenge names no error where no token was sent."""
+    return OAuthError(
+        "invalid_token",
+        "Registration here needs an initial access token (RFC 7591 section 3); ask the operator.",
+        status=401,
+        detail="no good initial access token",
+        headers={"WWW-Authenticate": 'Bearer error="invalid_token"' if tried else "Bearer"},
+    )
 
 
 def admit_change() -> None:
@@ -43,12 +76,7 @@ def admit_change() -> None:
         )
 
 
-def disabled_at(now: datetime) -> datetime | None:
-    """What a client that registers starts with in `Client.disabled_at`."""
-    return now if policy.current().registration.mode == "approval" else None
-
-
 def hold(client: Client, now: datetime) -> None:
     """A client that became another one waits for approval again, where approval is needed."""
-    if disabled_at(now) is not None:
+    if policy.current().registration.mode == "approval":
         client_registry.disable(client, now)

@@ -56,12 +56,13 @@ def register(request: HttpRequest) -> HttpResponse:
     """Register a client under an id of our choosing (RFC 7591 section 3)."""
     address = client_address(request)
     limits.enforce("register", network_of(address))
-    modes.admit()
-    metadata = requests.metadata(requests.document(request))
     now = timezone.now()
+    admission = modes.admit(request.META.get("HTTP_AUTHORIZATION", ""), now=now)
+    metadata = requests.metadata(requests.document(request))
     token = ownership.new_token()
     secret = None if metadata.token_endpoint_auth_method == PUBLIC else new_secret()
     with transaction.atomic():
+        disabled_at, by = admission.spend(now)
         client = client_registry.create(
             f"dcr-{secrets.token_hex(16)}",
             metadata,
@@ -69,9 +70,9 @@ def register(request: HttpRequest) -> HttpResponse:
             secret=secret,
             registration_token_hash=ownership.digest(token),
             registration_address=address,
-            disabled_at=modes.disabled_at(now),
+            disabled_at=disabled_at,
         )
-        _record("client.registered", client, request)
+        _record("client.registered", client, request, **by)
     return json_response(describe(client, registration_token=token, secret=secret), status=201)
 
 
@@ -124,7 +125,7 @@ def _remove(request: HttpRequest, client: Client) -> HttpResponse:
     return response
 
 
-def _record(event: str, client: Client, request: HttpRequest) -> None:
+def _record(event: str, client: Client, request: HttpRequest, **detail: Any) -> None:
     audit.record(
         event,
         actor=client.client_id,
@@ -132,4 +133,5 @@ def _record(event: str, client: Client, request: HttpRequest) -> None:
         address=client_address(request),
         hosts=sorted({redirects.host_of(uri) for uri in client.redirect_uris.split()}),
         auth_method=client.token_endpoint_auth_method,
+        **detail,
     )

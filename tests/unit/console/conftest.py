@@ -23,6 +23,7 @@ from authserver.models import (
     Consent,
     Grant,
     IDToken,
+    InitialAccessToken,
     PendingAuthorization,
     PendingConnection,
     Policy,
@@ -111,6 +112,9 @@ def everything(db: None) -> Everything:
         AuditEvent.objects.all()[0],
         Group.objects.create(name="operators"),
         Policy.objects.create(lifetimes={"code": 30}),
+        InitialAccessToken.objects.create(
+            label="pipeline", token_hash=f"{CANARY}-initial", created_at=now, expires_at=soon
+        ),
         Revocation.objects.create(
             id=uuid.uuid4(),
             user_id=user.pk,

@@ -19,7 +19,14 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent, Revocation, TokenSession
 from authserver.housekeeping_purges import KEPT, PURGES, RECEIPTS_KEPT, Purge
-from authserver.models import AccessToken, Grant, PendingAuthorization, PendingConnection, RefreshToken
+from authserver.models import (
+    AccessToken,
+    Grant,
+    InitialAccessToken,
+    PendingAuthorization,
+    PendingConnection,
+    RefreshToken,
+)
 from tests.harness.approval import Approval, approve, make_provider, post
 from upstream.models import Visit
 
@@ -83,6 +90,12 @@ def refresh_token(given: Approval, ended_at: datetime) -> Model:
     return row
 
 
+def initial_access_token(given: Approval, ended_at: datetime) -> Model:
+    return InitialAccessToken.objects.create(
+        label="x", token_hash=uuid.uuid4().hex, created_at=NOW, expires_at=ended_at
+    )
+
+
 def receipt(given: Approval, ended_at: datetime, **fields: Any) -> Model:
     defaults = {"state": "done", "finished_at": ended_at}
     return Revocation.objects.create(
@@ -99,6 +112,7 @@ KINDS: dict[type[Model], Make] = {
     Grant: code,
     AccessToken: access_token,
     RefreshToken: refresh_token,
+    InitialAccessToken: initial_access_token,
     Revocation: receipt,
 }
 
@@ -145,7 +159,7 @@ def test_a_lineage_in_use_and_its_session_stay() -> None:
     approval = approve()
     tokens = approval.redeem()
     later = timezone.now() + timedelta(days=2)
-    assert [purge.batch(now=later, limit=10) for purge in PURGES] == [0, 0, 0, 0, 1, 0, 0, 0]  # its code
+    assert [purge.batch(now=later, limit=10) for purge in PURGES] == [0, 0, 0, 0, 1, 0, 0, 0, 0]  # its code
     assert post(approval.refresh_form(tokens["refresh_token"])).status_code == 200
 
 
