@@ -54,7 +54,8 @@ class OAuthCore(OAuthLibCore):
         else:
             limits.enforce("token", f"client {context.presented.client_ids[0]}")
             limits.enforce("token", f"address {context.address}")
-        passed = {name: value for name, value in parameters.items() if name != "client_secret"}
+        proofs = {"client_secret", "client_assertion", "client_assertion_type"}
+        passed = {name: value for name, value in parameters.items() if name not in proofs}
         asked = Request("/oauth/token", "POST", urlencode(list(passed.items())), {})
         attach(asked, context)
         handler: Any = self.server.grant_types[grant_type]

@@ -1,7 +1,7 @@
 """Client metadata (RFC 7591 section 2): what a client says about itself, checked, whichever way it reached us.
 
 Registration requests and client ID metadata documents hold the same members; this is the one reading of them. Members
-we do not know, or do not serve, are ignored and never stored. No URL in here is ever fetched.
+we do not know, or do not serve, are ignored and never stored. No URL in here is fetched, but a `jwks_uri` that is used.
 """
 
 from __future__ import annotations
@@ -12,13 +12,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from authserver import redirects
+from authserver import client_jwks, redirects
 from authserver.models import Client
 
 GRANT_TYPES = ("authorization_code", "refresh_token")
 PUBLIC = "none"
-AUTH_METHODS = (PUBLIC, "client_secret_basic", "client_secret_post")
-# Methods of a client that means to prove itself, which we do not serve: it gets a secret rather than no proof at all.
+SECRET_METHODS = ("client_secret_basic", "client_secret_post")
+KEY_METHOD = "private_key_jwt"
+AUTH_METHODS = (PUBLIC, *SECRET_METHODS)
+"""Those of static clients. One that registers itself, or has a metadata document, may use `KEY_METHOD` too."""
+
+# Methods of a client that means to prove itself, and cannot be served: it gets a secret rather than no proof at all.
 _CONFIDENTIAL_METHODS = frozenset(
     {"client_secret_jwt", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"}
 )
@@ -86,9 +90,12 @@ def read(document: Mapping[str, Any], *, max_redirect_uris: int = MAX_REDIRECT_U
     other |= {name: _text(name, given[name]) for name in TEXT_MEMBERS if name in given}
     if "contacts" in given:
         other["contacts"] = _contacts(given["contacts"])
+    method = _auth_method(given.get("token_endpoint_auth_method", PUBLIC), given)
+    if method == KEY_METHOD:
+        other |= _keys(given)
     return ClientMetadata(
         redirect_uris=_redirect_uris(given.get("redirect_uris"), max_redirect_uris),
-        token_endpoint_auth_method=_auth_method(given.get("token_endpoint_auth_method", PUBLIC)),
+        token_endpoint_auth_method=method,
         grant_types=_grant_types(given.get("grant_types", list(GRANT_TYPES))),
         name=_name(given.get("client_name", "")),
         scope=_scope(given.get("scope", "")),
@@ -115,13 +122,28 @@ def _redirect_uris(value: Any, at_most: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value))
 
 
-def _auth_method(value: Any) -> str:
-    """An unserved method becomes the nearest one we serve; the answer says which (RFC 7591 section 3.2.1)."""
+def _auth_method(value: Any, given: Mapping[str, Any]) -> str:
+    """An unserved method becomes the nearest one we serve; the answer says which (RFC 7591 section 3.2.1). So does
+    `private_key_jwt` without a key."""
     if not isinstance(value, str):
         raise InvalidMetadata("token_endpoint_auth_method: a string is needed.")
+    if value == KEY_METHOD and ("jwks" in given or "jwks_uri" in given):
+        return value
     if value in AUTH_METHODS:
         return value
     return "client_secret_basic" if value in _CONFIDENTIAL_METHODS else PUBLIC
+
+
+def _keys(given: Mapping[str, Any]) -> dict[str, Any]:
+    """RFC 7591 section 2: one of the two. The address is fetched when the client first proves itself, and not before."""
+    if "jwks" in given and "jwks_uri" in given:
+        raise InvalidMetadata("jwks and jwks_uri: one of them, not both.")
+    if "jwks_uri" in given:
+        return {"jwks_uri": _https_url("jwks_uri", given["jwks_uri"])}
+    try:
+        return {"jwks": {"keys": client_jwks.read(given["jwks"])}}
+    except ValueError as reason:
+        raise InvalidMetadata(f"jwks: {reason}.") from None
 
 
 def _grant_types(value: Any) -> tuple[str, ...]:

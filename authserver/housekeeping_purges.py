@@ -20,6 +20,7 @@ from authserver.models import (
     PendingAuthorization,
     PendingConnection,
     RefreshToken,
+    UsedAssertion,
 )
 from upstream.models import Visit
 
@@ -58,6 +59,7 @@ PURGES: Sequence[Purge] = (
     Purge("authorization codes", Grant, "expires"),
     Purge("ended access tokens", AccessToken, "expires"),
     Purge("refresh tokens", RefreshToken, "expires_at"),
+    Purge("used client assertions", UsedAssertion, "expires_at"),
     Purge("initial access tokens", InitialAccessToken, "expires_at"),
     Purge("receipts of revocations", Revocation, "finished_at", RECEIPTS_KEPT),
 )

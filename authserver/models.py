@@ -302,6 +302,19 @@ class InitialAccessToken(models.Model):
         return self.label
 
 
+class UsedAssertion(models.Model):
+    """A client assertion that was used (RFC 7523 section 3, `jti`), until it would be refused as expired anyway."""
+
+    digest = models.CharField(primary_key=True, max_length=64)
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = _("used client assertion")
+
+    def __str__(self) -> str:
+        return self.digest[:8]
+
+
 class Policy(models.Model):
     """The configuration file's `lifetimes` and `registration`, one row (`authserver.policy` reads it)."""
 

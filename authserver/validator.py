@@ -40,7 +40,7 @@ class Validator(OAuth2Validator):
             client = row.application if named else clients.known(client_id)
             if client is not None:
                 break
-        ours.client = request.client = check_client(client, ours.presented)
+        ours.client = request.client = check_client(client, ours.presented, now=ours.now)
         request.client_id = ours.client.client_id
         return True
 

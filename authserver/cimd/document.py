@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from authserver import client_metadata
 from authserver.cimd import freshness
 from authserver.cimd.errors import UnusableDocument
-from authserver.client_metadata import PUBLIC, ClientMetadata, InvalidMetadata
+from authserver.client_metadata import KEY_METHOD, PUBLIC, ClientMetadata, InvalidMetadata
 from authserver.strict_json import InvalidJson, read_object
 from upstream import http
 from upstream.errors import OutboundFailed, OutboundRefused
@@ -68,12 +68,19 @@ def read(body: bytes, client_id: str) -> ClientMetadata:
         raise UnusableDocument("The client_id in the client's metadata document is not the URL it was fetched from.")
     if any(name.startswith("client_secret") for name in document):
         raise UnusableDocument("The client's metadata document holds a client_secret; such a document is public.")
-    if document.get("token_endpoint_auth_method", PUBLIC) != PUBLIC:
-        raise UnusableDocument("token_endpoint_auth_method in the client's metadata document must be none.")
+    method = document.get("token_endpoint_auth_method", PUBLIC)
+    if method not in (PUBLIC, KEY_METHOD):
+        raise UnusableDocument(
+            "token_endpoint_auth_method in the client's metadata document must be none or private_key_jwt."
+        )
     try:
         metadata = client_metadata.read(document, max_redirect_uris=MAX_REDIRECT_URIS)
     except InvalidMetadata as error:
         raise UnusableDocument(f"The client's metadata document is not valid: {error}") from None
+    if metadata.token_endpoint_auth_method != method:
+        raise UnusableDocument(
+            "The client's metadata document says private_key_jwt, and has neither jwks nor jwks_uri."
+        )
     if not metadata.name:
         raise UnusableDocument("The client's metadata document has no client_name.")
     return metadata

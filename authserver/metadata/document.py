@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from authserver import policy
+from authserver.client_jwks import ALGORITHMS
+from authserver.client_metadata import AUTH_METHODS, KEY_METHOD
 from authserver.conf import load
 from authserver.grant_types import GRANT_TYPES
 from authserver.keys import signer
-
-AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post")
 
 
 def authorization_server() -> dict[str, Any]:
@@ -26,7 +26,8 @@ def authorization_server() -> dict[str, Any]:
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": list(GRANT_TYPES),
-        "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
+        "token_endpoint_auth_methods_supported": [*AUTH_METHODS, KEY_METHOD],
+        "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": conf.authorization_response_iss,
         "client_id_metadata_document_supported": registration.cimd.enabled,

@@ -51,6 +51,16 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="UsedAssertion",
+            fields=[
+                ("digest", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("expires_at", models.DateTimeField(db_index=True)),
+            ],
+            options={
+                "verbose_name": "used client assertion",
+            },
+        ),
+        migrations.CreateModel(
             name="Policy",
             fields=[
                 ("id", models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from authserver.client_metadata import SECRET_METHODS
 from authserver.conf import load
 from authserver.models import Client
 
@@ -20,7 +21,7 @@ def describe(client: Client, *, registration_token: str, secret: str | None = No
         "registration_client_uri": load().url(f"/oauth/register/{client.client_id}"),
         "registration_access_token": registration_token,
     }
-    if not client.is_public:
+    if client.token_endpoint_auth_method in SECRET_METHODS:
         answer["client_secret_expires_at"] = 0  # never
     if secret is not None:
         answer["client_secret"] = secret

@@ -16,7 +16,7 @@ from accounts import audit
 from authserver import cascade, client_registry, limits, redirects
 from authserver.addresses import client_address, network_of
 from authserver.client_authentication import secret_matches
-from authserver.client_metadata import PUBLIC
+from authserver.client_metadata import SECRET_METHODS
 from authserver.cors import cross_origin
 from authserver.errors import OAuthError, json_response, render
 from authserver.failures import PASSING, try_again
@@ -60,7 +60,7 @@ def register(request: HttpRequest) -> HttpResponse:
     admission = modes.admit(request.META.get("HTTP_AUTHORIZATION", ""), now=now)
     metadata = requests.metadata(requests.document(request))
     token = ownership.new_token()
-    secret = None if metadata.token_endpoint_auth_method == PUBLIC else new_secret()
+    secret = new_secret() if metadata.token_endpoint_auth_method in SECRET_METHODS else None
     with transaction.atomic():
         disabled_at, by = admission.spend(now)
         client = client_registry.create(
@@ -96,7 +96,8 @@ def _replace(request: HttpRequest, client: Client, token: str) -> HttpResponse:
         raise OAuthError("invalid_client_metadata", "client_id: the one that was registered is needed.")
     _check_secret(client, sent)
     metadata = requests.metadata(sent)
-    secret = new_secret() if client.is_public and metadata.token_endpoint_auth_method != PUBLIC else None
+    before, after = client.token_endpoint_auth_method, metadata.token_endpoint_auth_method
+    secret = new_secret() if after in SECRET_METHODS and before not in SECRET_METHODS else None
     with transaction.atomic():
         if client_registry.replace(client, metadata, secret=secret, now=timezone.now()):
             modes.hold(client, timezone.now())

@@ -31,6 +31,7 @@ from authserver.models import (
     ResourceServer,
     ResourceUpstream,
     SigningKey,
+    UsedAssertion,
 )
 from tests.harness.approval import approve, make_client, make_provider, make_resource_server
 from upstream.models import Visit
@@ -112,6 +113,7 @@ def everything(db: None) -> Everything:
         AuditEvent.objects.all()[0],
         Group.objects.create(name="operators"),
         Policy.objects.create(lifetimes={"code": 30}),
+        UsedAssertion.objects.create(digest="0" * 64, expires_at=soon),
         InitialAccessToken.objects.create(
             label="pipeline", token_hash=f"{CANARY}-initial", created_at=now, expires_at=soon
         ),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.hashers import check_password
 from django.test import Client as Http
+from django.utils import timezone
 
 from accounts.models import AuditEvent
 from authserver.client_authentication import check_client, presented
@@ -74,7 +75,7 @@ def test_a_new_static_client_gets_a_secret_shown_once(superuser: Http) -> None:
     again = superuser.get(f"{CLIENTS}{client.pk}/change/")
     assert secret not in again.content.decode()
     assert client.client_secret not in again.content.decode()
-    check_client(client, presented("Basic " + _basic(client.client_id, secret), {}))
+    check_client(client, presented("Basic " + _basic(client.client_id, secret), {}), now=timezone.now())
 
 
 def test_a_new_public_client_gets_none(superuser: Http) -> None:

@@ -26,6 +26,7 @@ from authserver.models import (
     PendingAuthorization,
     PendingConnection,
     RefreshToken,
+    UsedAssertion,
 )
 from tests.harness.approval import Approval, approve, make_provider, post
 from upstream.models import Visit
@@ -90,6 +91,10 @@ def refresh_token(given: Approval, ended_at: datetime) -> Model:
     return row
 
 
+def used_assertion(given: Approval, ended_at: datetime) -> Model:
+    return UsedAssertion.objects.create(digest=uuid.uuid4().hex, expires_at=ended_at)
+
+
 def initial_access_token(given: Approval, ended_at: datetime) -> Model:
     return InitialAccessToken.objects.create(
         label="x", token_hash=uuid.uuid4().hex, created_at=NOW, expires_at=ended_at
@@ -112,6 +117,7 @@ KINDS: dict[type[Model], Make] = {
     Grant: code,
     AccessToken: access_token,
     RefreshToken: refresh_token,
+    UsedAssertion: used_assertion,
     InitialAccessToken: initial_access_token,
     Revocation: receipt,
 }
@@ -159,7 +165,7 @@ def test_a_lineage_in_use_and_its_session_stay() -> None:
     approval = approve()
     tokens = approval.redeem()
     later = timezone.now() + timedelta(days=2)
-    assert [purge.batch(now=later, limit=10) for purge in PURGES] == [0, 0, 0, 0, 1, 0, 0, 0, 0]  # its code
+    assert [purge.batch(now=later, limit=10) for purge in PURGES] == [0, 0, 0, 0, 1, 0, 0, 0, 0, 0]  # its code
     assert post(approval.refresh_form(tokens["refresh_token"])).status_code == 200
 
 

@@ -13,7 +13,8 @@ from html import unescape
 import pytest
 
 from accounts.models import AuditEvent, Revocation
-from tests.harness.approval import make_client, make_provider, make_resource
+from tests.harness.approval import approve, make_client, make_provider, make_resource, post
+from tests.harness.assertions import assertion, proof
 from tests.unit.authorize.conftest import Door
 from tests.unit.outbound.servers import Idp
 from tests.unit.upstream.ended import ended
@@ -97,6 +98,16 @@ def document(idp: Idp, target: str) -> str:
     assert page.status_code == 400
     assert "Location" not in page
     return unescape(re.sub(r"<[^>]+>|\s+", " ", page.content.decode()))
+
+
+def client_keys(idp: Idp, target: str) -> str:
+    """`invalid_client`, and why, for the client's developer."""
+    method = {"token_endpoint_auth_method": "private_key_jwt", "client_type": "confidential"}
+    client = make_client("proves-itself", metadata={"jwks_uri": target}, **method)
+    answer = post({**approve(client=client).form, **proof(assertion())})
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+    said: str = answer.json()["error_description"]
+    return said
 
 
 OF_PROVIDERS: dict[str, Feature] = {

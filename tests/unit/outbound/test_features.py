@@ -47,6 +47,13 @@ def test_no_client_id_makes_us_connect_to_what_must_not_be_called(idp: Idp, netw
     assert network.connected == []
 
 
+@pytest.mark.parametrize("target", TARGETS)
+def test_no_clients_keys_make_us_connect_to_what_must_not_be_called(idp: Idp, network: Network, target: str) -> None:
+    said = features.client_keys(idp, target)
+    assert any(words in said for words in ("not called from here", "cannot be reached"))
+    assert network.connected == []
+
+
 @pytest.mark.parametrize("feature", OF_PROVIDERS)
 def test_a_name_that_changes_its_mind_is_called_where_it_was_checked(idp: Idp, network: Network, feature: str) -> None:
     assert OF_PROVIDERS[feature](idp, REBOUND) == "connection"
@@ -68,6 +75,22 @@ def test_no_feature_follows_a_redirect(idp: Idp, network: Network, feature: str,
     target = idp.url if feature == "discovery" else idp.url + path
     assert OF_PROVIDERS[feature](idp, target) == reason
     assert set(network.connected) == {IDP}
+    assert idp.requests_to("/another") == []
+
+
+def test_clients_keys_whose_name_changes_its_mind_are_asked_for_where_it_was_checked(
+    idp: Idp, network: Network
+) -> None:
+    assert "cannot be reached" in features.client_keys(idp, REBOUND)
+    assert network.asked == ["rebinding.example"]
+    assert network.connected == [("8.8.4.4", 443)]
+
+
+@pytest.mark.parametrize("location", ["https://elsewhere.example/x", "https://127.0.0.1/x", "/another"])
+def test_no_redirect_of_clients_keys_is_followed(idp: Idp, network: Network, location: str) -> None:
+    idp.instead["/client-keys"] = Reply(302, body=b"", headers={"Location": location})
+    assert "status 302" in features.client_keys(idp, f"{idp.url}/client-keys")
+    assert network.connected == [IDP]
     assert idp.requests_to("/another") == []
 
 
