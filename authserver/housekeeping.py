@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from accounts.vault import vault
 from authserver.housekeeping_purges import PURGES, Purge
+from authserver.registration import unused
 from upstream import renewal, revoke
 
 MINUTE = 60
@@ -47,6 +48,7 @@ def steps() -> Iterator[Step]:
     yield Step("token sessions", MINUTE, 200, _sweep)
     yield Step("revocations at providers", 5, 20, _revoke)
     yield Step("renewal", MINUTE, 100, _renew, once=True)
+    yield Step("unused registrations", 60 * MINUTE, 100, _unused)
     for purge in PURGES:
         yield Step(purge.what, 5 * MINUTE, 1000, partial(_purge, purge))
 
@@ -62,6 +64,10 @@ def _revoke(limit: int) -> Counter[str]:
 
 def _renew(limit: int) -> Counter[str]:
     return renewal.renew_expiring(now=timezone.now, limit=limit)
+
+
+def _unused(limit: int) -> Counter[str]:
+    return unused.remove_unused(now=timezone.now(), limit=limit)
 
 
 def _purge(purge: Purge, limit: int) -> Counter[str]:

@@ -9,6 +9,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from oauth2_provider.models import (
     AbstractAccessToken,
@@ -29,6 +30,8 @@ class Client(AbstractApplication):
 
     A public client keeps an unusable random secret, never an empty one (an empty one would authenticate).
     `allowed_scopes` is the operator's limit; what a client registered itself (`registered_scope`) limits nothing.
+    `likeness` is the same for registrations of the same metadata from the same place; only self-registered clients have
+    one, and a `last_used_at`: when somebody last approved it.
     """
 
     client_id = models.CharField(_("client ID"), max_length=MAX_URI, unique=True)
@@ -44,12 +47,20 @@ class Client(AbstractApplication):
     disabled_at = models.DateTimeField(null=True, blank=True)
     verified = models.BooleanField(_("identity confirmed by an operator"), default=False)
     cimd_fetched_at = models.DateTimeField(null=True, blank=True)
+    likeness = models.CharField(max_length=64, blank=True, editable=False)
+    last_used_at = models.DateTimeField(_("last approved"), null=True, blank=True, editable=False)
 
     objects = ApplicationManager()
 
     class Meta(AbstractApplication.Meta):
         abstract = False
         verbose_name = _("client")
+        indexes = [
+            models.Index(
+                fields=["last_used_at", "created"], name="client_unused", condition=Q(registration_source="dcr")
+            ),
+            models.Index(fields=["likeness", "created"], name="client_likeness", condition=~Q(likeness="")),
+        ]
 
     def clean(self) -> None:
         """Nothing: every way in reads a client by our own rules first (`client_metadata`, `configuration.callers`).

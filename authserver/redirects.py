@@ -155,6 +155,12 @@ def _without_port(uri: str) -> tuple[str, str] | None:
     return parts["host"], parts["rest"] or ""
 
 
+def without_port(uri: str) -> str:
+    """The same for every port of a loopback URI: what `matches` does not tell apart."""
+    loopback = _without_port(uri)
+    return "".join(loopback) if loopback else uri
+
+
 def host_of(uri: str) -> str:
     """Where a checked redirect URI leads, for people: the host without its port, or a private scheme as `cursor:`.
 

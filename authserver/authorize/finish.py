@@ -17,7 +17,7 @@ from authserver.authorize.consent import remember_answer
 from authserver.authorize.request import AuthorizationRequest
 from authserver.authorize.responses import client_url
 from authserver.authorize.upstreams import Connections
-from authserver.models import PendingAuthorization
+from authserver.models import Client, PendingAuthorization
 from authserver.people import auth_time
 
 REDEEM_MARGIN_SECONDS = 60
@@ -45,6 +45,8 @@ def finish(
     with transaction.atomic():
         if not _claim(pending, now=now):
             raise AlreadyFinished
+        if asked.client.registration_source == Client.RegistrationSource.DCR:  # or it is removed as unused one day
+            Client.objects.filter(pk=asked.client.pk).update(last_used_at=now)
         tsid = vault().sessions.open(
             NewSession(
                 user_id=user.pk,

@@ -211,6 +211,11 @@ class Migration(migrations.Migration):
                 ("disabled_at", models.DateTimeField(blank=True, null=True)),
                 ("verified", models.BooleanField(default=False, verbose_name="identity confirmed by an operator")),
                 ("cimd_fetched_at", models.DateTimeField(blank=True, null=True)),
+                ("likeness", models.CharField(blank=True, editable=False, max_length=64)),
+                (
+                    "last_used_at",
+                    models.DateTimeField(blank=True, editable=False, null=True, verbose_name="last approved"),
+                ),
                 (
                     "user",
                     models.ForeignKey(
@@ -603,6 +608,22 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="refreshtoken",
             index=models.Index(fields=["token_family"], name="authserver__token_f_cb98fb_idx"),
+        ),
+        migrations.AddIndex(
+            model_name="client",
+            index=models.Index(
+                condition=models.Q(("registration_source", "dcr")),
+                fields=["last_used_at", "created"],
+                name="client_unused",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="client",
+            index=models.Index(
+                condition=models.Q(("likeness", ""), _negated=True),
+                fields=["likeness", "created"],
+                name="client_likeness",
+            ),
         ),
         migrations.AddIndex(
             model_name="grant",

@@ -22,7 +22,7 @@ from authserver.errors import OAuthError, json_response, render
 from authserver.failures import PASSING, try_again
 from authserver.hashers import new_secret
 from authserver.models import Client
-from authserver.registration import modes, ownership, requests
+from authserver.registration import modes, ownership, requests, unused
 from authserver.registration.answers import describe
 
 log = structlog.get_logger("oauth.registration")
@@ -71,6 +71,7 @@ def register(request: HttpRequest) -> HttpResponse:
             registration_token_hash=ownership.digest(token),
             registration_address=address,
             disabled_at=disabled_at,
+            likeness=unused.likeness(metadata, network_of(address)),
         )
         _record("client.registered", client, request, **by)
     return json_response(describe(client, registration_token=token, secret=secret), status=201)
