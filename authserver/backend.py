@@ -12,6 +12,7 @@ from oauthlib.common import Request, urlencode
 from authserver import limits
 from authserver.addresses import client_address
 from authserver.client_authentication import presented
+from authserver.cors import for_servers
 from authserver.errors import OAuthError
 from authserver.grant_types import GRANT_TYPES, TOKEN_EXCHANGE
 from authserver.grants.context import TokenContext, attach
@@ -43,6 +44,8 @@ class OAuthCore(OAuthLibCore):
             raise OAuthError("invalid_request", "grant_type is missing.")
         if grant_type not in GRANT_TYPES:
             raise OAuthError("unsupported_grant_type", "This grant type is not served here.")
+        if grant_type == TOKEN_EXCHANGE:
+            for_servers(request)
         context = TokenContext(
             now=timezone.now(),
             parameters=parameters,

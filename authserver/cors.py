@@ -15,7 +15,14 @@ MAX_AGE_SECONDS = 600
 _HEADERS = "*, Authorization, Content-Type, MCP-Protocol-Version"
 _EXPOSED = "WWW-Authenticate, Retry-After, ETag, X-Request-ID"
 
+_FOR_SERVERS = "answer_is_for_servers"
+
 View = Callable[..., HttpResponse]
+
+
+def for_servers(request: HttpRequest) -> None:
+    """Said by a view that finds out that no web page has any business with its answer: then none may read it."""
+    setattr(request, _FOR_SERVERS, True)
 
 
 def cross_origin(methods: Sequence[str]) -> Callable[[View], View]:
@@ -41,8 +48,9 @@ def cross_origin(methods: Sequence[str]) -> Callable[[View], View]:
                 response["Allow"] = allowed
             else:
                 response = view(request, *args, **kwargs)
-            response["Access-Control-Allow-Origin"] = "*"
-            response["Access-Control-Expose-Headers"] = _EXPOSED
+            if not getattr(request, _FOR_SERVERS, False):
+                response["Access-Control-Allow-Origin"] = "*"
+                response["Access-Control-Expose-Headers"] = _EXPOSED
             return response
 
         wrapper.csrf_exempt = True  # type: ignore[attr-defined]  # how Django's middleware is told

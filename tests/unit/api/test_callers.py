@@ -262,3 +262,11 @@ def test_trying_unknown_sessions_is_counted_and_known_ones_are_not(github: Held,
     limited.RATE_LIMITS["api_unknown"] = "3/minute"
     assert [waits(github.get(tsid=f"guess-{number}")) for number in range(4)] == [False, False, False, True]
     assert not waits(github.get("github"))
+
+
+def test_no_web_page_may_read_it(github: Held) -> None:
+    for answer in (
+        github.get(headers={**basic(), "Origin": "https://app.example"}),
+        github.http.options(github.path(), headers={"Origin": "https://app.example"}),
+    ):
+        assert not [name for name in answer.headers if name.startswith("Access-Control-")]

@@ -60,6 +60,17 @@ def subject_token(approval: Approval) -> str:
     return token
 
 
+def test_no_web_page_may_read_an_upstream_token(approval: Approval, subject_token: str) -> None:
+    form = {"grant_type": TOKEN_EXCHANGE, "subject_token": subject_token, "subject_token_type": ACCESS_TOKEN,
+            "client_id": "rs-a", "client_secret": RESOURCE_SERVER_SECRET}  # fmt: skip
+    for changed, status in (({}, 200), ({"audience": "nobody"}, 400), ({"client_secret": "wrong"}, 401)):
+        answer = post({**form, **changed}, Origin="https://app.example")
+        assert answer.status_code == status
+        assert not [name for name in answer.headers if name.startswith("Access-Control-")]
+    malformed = post(form, Origin="https://app.example", Authorization="Basic !")
+    assert "Access-Control-Allow-Origin" not in malformed
+
+
 def exchange(subject_token: str, server: str = "rs-a", secret: str = RESOURCE_SERVER_SECRET, **form: str) -> Any:
     request = {
         "grant_type": TOKEN_EXCHANGE,
