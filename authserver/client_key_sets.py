@@ -1,17 +1,18 @@
 """The keys of a client that proves itself with one: inline, or fetched from its `jwks_uri` and kept for a while.
 
-A fetched set is kept in the cache as its headers say, within the bounds of a metadata document. A key that is not in it
-asks again, but not more often than once a minute; one that cannot be fetched serves on for a day.
+A fetched set is kept in the process, as its headers say and within the bounds of a metadata document: whoever can write
+to the shared cache must not be able to speak for a client. A key that is not in it asks again, but not more often than
+once a minute; a set that cannot be fetched again serves on for a day.
 """
 
 from __future__ import annotations
 
-import hashlib
+from collections import OrderedDict
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from threading import Lock
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
-from django.core.cache import cache
 
 from authserver import client_jwks, policy
 from authserver.cimd import flights, freshness
@@ -26,6 +27,9 @@ MAX_BYTES = 64 * 1024
 TIMEOUT_SECONDS = 5.0
 ASK_AGAIN_AFTER = timedelta(minutes=1)
 STALE_AT_MOST = timedelta(days=1)
+MAX_KEPT = 256  # sets of up to 20 keys
+
+_T = TypeVar("_T")
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +44,16 @@ class _Kept(NamedTuple):
     fresh_until: datetime
 
 
+class _Failed(NamedTuple):
+    reason: str
+    at: datetime
+
+
+_kept: OrderedDict[str, _Kept] = OrderedDict()
+_failed: OrderedDict[str, _Failed] = OrderedDict()
+_lock = Lock()
+
+
 def keys_of(client: Client, *, now: datetime, again: bool = False) -> list[Jwk]:
     """The client's keys; `again` where an assertion names one that is not among them. Raises `NoKeys`."""
     inline = client.metadata.get("jwks")
@@ -47,27 +61,45 @@ def keys_of(client: Client, *, now: datetime, again: bool = False) -> list[Jwk]:
         keys: list[Jwk] = inline["keys"]
         return keys
     uri = client.metadata.get("jwks_uri", "")
-    name = f"client-keys:{hashlib.sha256(uri.encode()).hexdigest()}"
-    kept: _Kept | None = cache.get(name)
+    kept = _recall(_kept, uri)
     if kept is not None and now < (kept.fetched_at + ASK_AGAIN_AFTER if again else kept.fresh_until):
         return kept.keys
     try:
-        fetched = _fetch_once(uri, name, kept, now=now)
+        return _fetch_once(uri, kept, now=now).keys
     except NoKeys:
-        if kept is None:
+        if kept is None or now >= kept.fetched_at + STALE_AT_MOST:
             raise
-        return kept.keys  # as long as the cache keeps them
-    return fetched.keys
+        return kept.keys
 
 
-def _fetch_once(uri: str, name: str, kept: _Kept | None, *, now: datetime) -> _Kept:
+def forget() -> None:
+    """For tests: a process that has just started."""
+    with _lock:
+        _kept.clear()
+        _failed.clear()
+
+
+def _recall(among: OrderedDict[str, _T], uri: str) -> _T | None:
+    with _lock:
+        return among.get(uri)
+
+
+def _remember(among: OrderedDict[str, _T], uri: str, what: _T) -> None:
+    with _lock:
+        among[uri] = what
+        among.move_to_end(uri)
+        while len(among) > MAX_KEPT:
+            among.popitem(last=False)
+
+
+def _fetch_once(uri: str, kept: _Kept | None, *, now: datetime) -> _Kept:
     """One fetch of an address at a time, and none for a minute after one that failed."""
-    failed: str | None = cache.get(f"{name}:failed")
-    if failed is not None:
-        raise NoKeys(failed)
+    failed = _recall(_failed, uri)
+    if failed is not None and now < failed.at + freshness.BACK_OFF:
+        raise NoKeys(failed.reason)
     try:
         with flights.only_one(uri):
-            newer: _Kept | None = cache.get(name)
+            newer = _recall(_kept, uri)
             if newer is not None and (kept is None or newer.fetched_at > kept.fetched_at):
                 return newer  # whoever was before us has fetched them
             with flights.slot():
@@ -76,9 +108,9 @@ def _fetch_once(uri: str, name: str, kept: _Kept | None, *, now: datetime) -> _K
         raise NoKeys("its keys are being fetched by others; try again in a moment") from None
     except NoKeys as error:
         log.info("client keys refused", reason=str(error), jwks_uri=uri)
-        cache.set(f"{name}:failed", str(error), freshness.BACK_OFF.total_seconds())
+        _remember(_failed, uri, _Failed(str(error), now))
         raise
-    cache.set(name, fetched, STALE_AT_MOST.total_seconds())
+    _remember(_kept, uri, fetched)
     return fetched
 
 

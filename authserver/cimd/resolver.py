@@ -11,11 +11,10 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from django.core.cache import cache
 from django.db import IntegrityError, transaction
 
 from accounts import audit
-from authserver import client_registry, policy
+from authserver import client_registry, policy, shared_cache
 from authserver.cimd import address, document, flights
 from authserver.cimd.document import Document
 from authserver.cimd.errors import Busy, UnusableDocument
@@ -60,9 +59,9 @@ def _is_fresh(row: Client, now: datetime) -> bool:
 
 def _fetch(client_id: str, rules: policy.Cimd, now: datetime) -> Document:
     failures = f"cimd-failed:{hashlib.sha256(client_id.encode()).hexdigest()}"
-    failed: tuple[float, str] | None = cache.get(failures)
-    if failed is not None and now.timestamp() < failed[0]:
-        raise UnusableDocument(failed[1])
+    match shared_cache.recall(failures):
+        case (float(until), str(reason)) if now.timestamp() < until:
+            raise UnusableDocument(reason)
     try:
         with flights.slot():
             return document.fetch(client_id, allow_private_network=rules.allow_private_network, now=now)
@@ -70,7 +69,8 @@ def _fetch(client_id: str, rules: policy.Cimd, now: datetime) -> Document:
         raise
     except UnusableDocument as error:
         log.info("document refused", client_id=client_id, reason=str(error))
-        cache.set(failures, ((now + BACK_OFF).timestamp(), str(error)), BACK_OFF.total_seconds())
+        until = (now + BACK_OFF).timestamp()
+        shared_cache.remember(failures, (until, str(error)), seconds=BACK_OFF.total_seconds())
         raise
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,14 +11,22 @@ import httpx
 from tests.races.conftest import Racers
 
 WAYS, USES, ROUNDS = 24, 5, 5
+PATIENCE_SECONDS = 20
 POLICY = "registration: {{mode: {mode}}}\n"
 
 
 def apply(racers: Racers, directory: Path, mode: str) -> None:
+    """Put it in force, and wait until each process has heard of it."""
     file = directory / "policy.yaml"
     file.write_text(POLICY.format(mode=mode))
     applied = racers.servers[0].manage("apply_config", str(file))
     assert applied.returncode == 0, applied.stdout + applied.stderr
+    refusal = {"token": 401, "open": 400}[mode]  # of a request that registers nothing
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    for server in racers.servers:
+        while httpx.post(f"{server.url}/oauth/register", json={}).status_code != refusal:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
 
 
 def test_no_more_register_than_an_initial_access_token_allows(racers: Racers, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from django.core.cache import cache
 from pytest_django import Settings
 
+from authserver import client_key_sets
 from tests.fakes.documents import Documents, served
 from tests.harness.policies import in_force
 from upstream import http
@@ -17,6 +18,7 @@ from upstream import http
 @pytest.fixture
 def documents(tmp_path: Path, settings: Settings, db: None) -> Iterator[Documents]:
     cache.clear()
+    client_key_sets.forget()
     with served(tmp_path) as host:
         settings.UPSTREAM_CA_FILE = str(host.authority)
         _forget_connections()

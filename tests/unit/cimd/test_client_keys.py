@@ -72,6 +72,8 @@ def test_while_they_cannot_be_had_the_last_ones_serve(documents: Documents, clie
     assert keys_of(client, now=NOW + timedelta(hours=2)) == [GOOD]
     assert keys_of(client, now=NOW + timedelta(hours=2)) == [GOOD]
     assert len(documents.seen) == 2, "an address that failed is left alone for a minute"
+    with pytest.raises(NoKeys):
+        keys_of(client, now=NOW + timedelta(days=1))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from html import unescape
 import pytest
 
 from accounts.models import AuditEvent, Revocation
+from authserver import client_key_sets
 from tests.harness.approval import approve, make_client, make_provider, make_resource, post
 from tests.harness.assertions import assertion, proof
 from tests.unit.authorize.conftest import Door
@@ -102,6 +103,7 @@ def document(idp: Idp, target: str) -> str:
 
 def client_keys(idp: Idp, target: str) -> str:
     """`invalid_client`, and why, for the client's developer."""
+    client_key_sets.forget()
     method = {"token_endpoint_auth_method": "private_key_jwt", "client_type": "confidential"}
     client = make_client("proves-itself", metadata={"jwks_uri": target}, **method)
     answer = post({**approve(client=client).form, **proof(assertion())})

@@ -1,0 +1,27 @@
+"""The shared cache, for what may be lost: one that does not answer, or holds nonsense, is as good as an empty one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from django.core.cache import cache
+
+log = structlog.get_logger(__name__)
+
+
+def recall(key: str) -> Any:
+    """What was remembered, from whatever process; None where there is nothing, or no cache that answers."""
+    try:
+        return cache.get(key)
+    except Exception as error:  # each backend has its own; none of them may be what takes sign-in down
+        log.warning("the cache does not answer", error=type(error).__name__)
+        return None
+
+
+def remember(key: str, value: Any, *, seconds: float) -> None:
+    """For `seconds`, if the cache can be had."""
+    try:
+        cache.set(key, value, seconds)
+    except Exception as error:
+        log.warning("the cache does not answer", error=type(error).__name__)
