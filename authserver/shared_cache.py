@@ -25,3 +25,23 @@ def remember(key: str, value: Any, *, seconds: float) -> None:
         cache.set(key, value, seconds)
     except Exception as error:
         log.warning("the cache does not answer", error=type(error).__name__)
+
+
+def claim(key: str, *, seconds: float) -> bool:
+    """Whether this caller is the first of all processes to claim it, until `let_go` or for `seconds`.
+
+    Everybody is where the cache does not answer: it saves work, and decides nothing.
+    """
+    try:
+        return bool(cache.add(key, True, seconds))
+    except Exception as error:
+        log.warning("the cache does not answer", error=type(error).__name__)
+        return True
+
+
+def let_go(key: str) -> None:
+    """End a claim; where the cache does not answer it runs out."""
+    try:
+        cache.delete(key)
+    except Exception as error:
+        log.warning("the cache does not answer", error=type(error).__name__)

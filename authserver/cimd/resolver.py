@@ -41,7 +41,7 @@ def resolve(client_id: str, row: Client | None, *, now: datetime) -> Client:
     if row is not None and (_is_fresh(row, now) or row.disabled_at is not None):
         return row
     try:
-        with flights.only_one(client_id):
+        with flights.only_one_anywhere(client_id):
             row = Client.objects.filter(client_id=client_id).first()  # whoever was before us may have fetched it
             if row is not None and (row.registration_source != CIMD or _is_fresh(row, now)):
                 return row

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -12,7 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import AuditEvent
-from authserver import clients
+from authserver import client_registry, clients, shared_cache
 from authserver.cimd import document, flights, resolver
 from authserver.models import Client, Consent
 from tests.fakes.documents import Documents
@@ -178,3 +180,35 @@ def test_who_waits_for_a_slow_document_is_let_go_as_well(documents: Documents, m
     with flights.only_one(documents.client_id), pytest.raises(clients.UnknownClient, match="moment"):
         clients.resolve(documents.client_id, now=NOW)
     assert documents.seen == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_another_process_fetches_it_nobody_else_does(documents: Documents) -> None:
+    """What that process has found is there when it lets go."""
+    claim = f"cimd-fetching:{hashlib.sha256(documents.client_id.encode()).hexdigest()}"
+    assert shared_cache.claim(claim, seconds=60)
+
+    def elsewhere() -> None:
+        client_registry.create(
+            documents.client_id, document.read(json.dumps(documents.document()).encode(), documents.client_id),
+            source="cimd", cimd_fetched_at=NOW, cimd_expires_at=NOW + DAY,
+        )  # fmt: skip
+        connection.close()
+        shared_cache.let_go(claim)
+
+    with ThreadPoolExecutor(1) as threads:
+        finished = threads.submit(elsewhere)
+        assert clients.resolve(documents.client_id, now=NOW).name == "A published client"
+        finished.result()
+    assert documents.seen == []
+
+
+def test_who_waits_for_another_process_is_let_go_as_well(documents: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flights, "WAIT_SECONDS", 0.1)
+    claim = f"cimd-fetching:{hashlib.sha256(documents.client_id.encode()).hexdigest()}"
+    assert shared_cache.claim(claim, seconds=60)
+    with pytest.raises(clients.UnknownClient, match="moment"):
+        clients.resolve(documents.client_id, now=NOW)
+    assert documents.seen == []
+    shared_cache.let_go(claim)
+    assert clients.resolve(documents.client_id, now=NOW).is_usable(None)
