@@ -58,8 +58,12 @@ def _verified(client: Client, unverified: str, *, now: datetime) -> dict[str, An
         raise _Flaw(f"alg has to be one of {', '.join(client_jwks.ALGORITHMS)}")
     if kid is not None and not isinstance(kid, str):
         raise _Flaw("kid is not text")
+    tried: list[client_jwks.Jwk] = []
     for again in (False, True):
         keys = client_key_sets.keys_of(client, now=now, again=again)
+        if keys == tried:
+            break
+        tried = keys
         for key in client_jwks.choose(keys, algorithm=algorithm, kid=kid):
             if (claims := _claims(unverified, key, algorithm)) is not None:
                 _check_claims(client, claims, now=now)
