@@ -1,0 +1,28 @@
+"""The provider's tables: django-oauth-toolkit's five models, swapped, and what the provider adds."""
+
+from __future__ import annotations
+
+from authserver.models.approvals import Consent, PendingAuthorization, PendingConnection
+from authserver.models.clients import MAX_URI, Client, InitialAccessToken, UsedAssertion
+from authserver.models.operation import Policy, SigningKey
+from authserver.models.resources import Resource, ResourceServer, ResourceUpstream
+from authserver.models.tokens import AccessToken, Grant, IDToken, RefreshToken
+
+__all__ = [
+    "MAX_URI",
+    "AccessToken",
+    "Client",
+    "Consent",
+    "Grant",
+    "IDToken",
+    "InitialAccessToken",
+    "PendingAuthorization",
+    "PendingConnection",
+    "Policy",
+    "RefreshToken",
+    "Resource",
+    "ResourceServer",
+    "ResourceUpstream",
+    "SigningKey",
+    "UsedAssertion",
+]
