@@ -28,6 +28,11 @@ def create(
     return client
 
 
+def differences(client: Client, metadata: ClientMetadata) -> list[str]:
+    """The columns in which what the client says now differs from what it said before."""
+    return sorted(name for name, value in metadata.fields().items() if getattr(client, name) != value)
+
+
 def replace(
     client: Client, metadata: ClientMetadata, *, now: datetime, secret: str | None = None, **columns: Any
 ) -> bool:

@@ -78,9 +78,13 @@ def _keep(client_id: str, row: Client | None, good: Document, now: datetime) -> 
     """Store a good document. Of two processes that see a client first, the unique `client_id` lets one insert it."""
     columns: dict[str, Any] = {"cimd_fetched_at": now, "cimd_expires_at": now + good.lifetime}
     if row is not None:
+        changed = client_registry.differences(row, good.metadata)
         with transaction.atomic():
-            if client_registry.replace(row, good.metadata, now=now, **columns):
-                audit.record("client.changed", client_id=client_id, reason="metadata document", now=now)
+            client_registry.replace(row, good.metadata, now=now, **columns)
+            if changed:
+                audit.record(
+                    "client.changed", client_id=client_id, reason="metadata document", now=now, changed=changed
+                )
         return row
     if policy.current().registration.mode == "approval":
         columns["disabled_at"] = now

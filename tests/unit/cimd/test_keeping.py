@@ -52,6 +52,25 @@ def test_a_changed_document_is_seen_once_the_old_one_has_expired(documents: Docu
 
 
 @pytest.mark.parametrize(
+    ("change", "columns"),
+    [
+        ({}, None),
+        ({"client_name": "Another name"}, ["name"]),
+        ({"contacts": ["a@b.example"]}, ["metadata"]),
+        ({"grant_types": ["authorization_code"], "scope": "openid"}, ["grant_types", "registered_scope"]),
+    ],
+)
+def test_whatever_changes_in_a_document_is_in_the_trail(
+    documents: Documents, change: dict[str, Any], columns: list[str] | None
+) -> None:
+    clients.resolve(documents.client_id, now=NOW)
+    documents.publish(**change)
+    clients.resolve(documents.client_id, now=NOW + DAY)
+    events = AuditEvent.objects.filter(event="client.changed", client_id=documents.client_id)
+    assert [event.detail["changed"] for event in events] == ([columns] if columns else [])
+
+
+@pytest.mark.parametrize(
     ("change", "asked_again"), [({"client_name": "Another name"}, True), ({"contacts": ["x"]}, False)]
 )
 def test_consents_given_to_another_name_are_asked_again(
