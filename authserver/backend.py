@@ -52,9 +52,7 @@ class OAuthCore(OAuthLibCore):
             presented=presented(request.META.get("HTTP_AUTHORIZATION", ""), parameters),
             address=client_address(request),
         )
-        if grant_type == TOKEN_EXCHANGE:
-            limits.enforce("exchange", context.presented.client_ids[0])
-        else:
+        if grant_type != TOKEN_EXCHANGE:  # whose allowance is counted once the caller has proved who it is
             limits.enforce("token", f"client {context.presented.client_ids[0]}")
             limits.enforce("token", f"address {context.address}")
         proofs = {"client_secret", "client_assertion", "client_assertion_type"}

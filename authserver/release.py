@@ -7,7 +7,7 @@ audit rows are written before the answer is sent. Token exchange and the by-tsid
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from accounts.vault.base import Entries, Session, SessionGone
 from authserver.connections import connect_url
 from authserver.errors import OAuthError
 from authserver.models import ResourceUpstream
+from authserver.scopes import MAX_SCOPES, SCOPE
 from upstream.errors import MissingScope, NotConnected, TemporarilyUnavailable, UpstreamError
 from upstream.models import Provider
 from upstream.providers import unique
@@ -53,6 +54,15 @@ class Released:
 
     provider: Provider
     outcome: Fresh | UpstreamError
+
+
+def asked_scopes(parameters: Mapping[str, str]) -> tuple[str, ...]:
+    """The upstream scopes that a caller asks for besides the configured ones. Raises `OAuthError` invalid_scope."""
+    asked = tuple(dict.fromkeys(scope for scope in parameters.get("scope", "").split(" ") if scope))
+    if len(asked) > MAX_SCOPES or not all(SCOPE.fullmatch(scope) for scope in asked):
+        words = f"scope takes at most {MAX_SCOPES} scopes of RFC 6749 section 3.3, with a space between them."
+        raise OAuthError("invalid_scope", words)
+    return asked
 
 
 def release(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from oauth2_provider.scopes import BaseScopes
 
 MAX_SCOPES = 50  # of one request
+SCOPE = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,128}")  # RFC 6749 section 3.3
 
 IDENTITY_SCOPES = {
     "openid": "know who you are",

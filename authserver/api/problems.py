@@ -22,7 +22,7 @@ TITLES = {
     "invalid_request": "The request cannot be read",
     "not_found": "Nothing of yours",
     "invalid_target": "No such upstream",
-    "invalid_scope": "No scopes here",
+    "invalid_scope": "Not these scopes",
     "unsupported_grant_type": "Not this grant",
     "invalid_grant": "No token at the moment",
     "method_not_allowed": "Not this way",

@@ -22,8 +22,7 @@ from authserver.api.sessions import Found, find
 from authserver.conf import load
 from authserver.errors import OAuthError, json_response
 from authserver.parameters import query
-from authserver.release import Refused, Released, Whose, describe, release, token_members
-from authserver.scopes import MAX_SCOPES
+from authserver.release import Refused, Released, Whose, asked_scopes, describe, release, token_members
 from upstream.refresh import Fresh
 
 ALL = frozenset({"limit", "cursor", "upstream"})
@@ -80,9 +79,7 @@ class OneToken(TokenView):
     @extend_schema(**described.ONE_TOKEN, operation_id="get_upstream_token")
     def get(self, request: Request, tsid: str, upstream: str) -> Any:
         now = timezone.now()
-        wanted = tuple(query(request._request, ONE).get("scope", "").split())
-        if len(wanted) > MAX_SCOPES:
-            raise OAuthError("invalid_request", f"scope names more than {MAX_SCOPES} scopes.")
+        wanted = asked_scopes(query(request._request, ONE))
         found = find(self.caller(request), tsid, only=upstream, now=now)
         released = released_by(found, [upstream], wanted, now=now)
         if not released:

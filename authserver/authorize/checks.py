@@ -17,7 +17,7 @@ from authserver.authorize.request import AuthorizationRequest, Destination
 from authserver.errors import OAuthError
 from authserver.models import Client, Resource, ResourceUpstream
 from authserver.resources import canonical
-from authserver.scopes import IDENTITY_SCOPES, MAX_SCOPES
+from authserver.scopes import IDENTITY_SCOPES, MAX_SCOPES, SCOPE
 
 PARAMETERS = frozenset(
     {
@@ -28,7 +28,6 @@ PARAMETERS = frozenset(
 )  # fmt: skip
 MAX_STATE = 4096
 _CHALLENGE = re.compile(r"[A-Za-z0-9._~-]{43,128}")  # RFC 7636 section 4.2
-_SCOPE = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,128}")  # RFC 6749 section 3.3
 _PROMPTS = {"none", "login", "consent", "select_account"}
 
 
@@ -166,7 +165,7 @@ def scopes(raw: dict[str, str], client: Client, values: dict[str, Any]) -> None:
     target: Resource = values["resource"]
     asked = raw.get("scope", "").split(" ")
     asked = list(dict.fromkeys(scope for scope in asked if scope))
-    if len(asked) > MAX_SCOPES or not all(_SCOPE.fullmatch(scope) for scope in asked):
+    if len(asked) > MAX_SCOPES or not all(SCOPE.fullmatch(scope) for scope in asked):
         raise OAuthError("invalid_scope", "scope is malformed or too long.")
     offered = {*target.scopes, *IDENTITY_SCOPES}
     if unknown := [scope for scope in asked if scope not in offered]:

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from authserver.configuration.reading import Check, Fields
 from authserver.configuration.tree import Listing, Scalar
+from authserver.scopes import SCOPE
 from upstream import addresses
 from upstream.errors import OutboundRefused
 
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
-_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,128}")
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._~-]{1,255}")
 _HOST_PATTERN = re.compile(
     r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(:[0-9]{1,5})?"
@@ -28,7 +28,7 @@ _REFUSALS = {
 
 def scope(text: str) -> str | None:
     """RFC 6749 s3.3."""
-    return None if _SCOPE.fullmatch(text) else "is not one scope; no spaces, quotes or backslashes (one list item each)"
+    return None if SCOPE.fullmatch(text) else "is not one scope; no spaces, quotes or backslashes (one list item each)"
 
 
 def client_id(text: str) -> str | None:

@@ -8,12 +8,12 @@ from typing import Any
 
 from django.db.models import Exists
 
-from authserver import verify
+from authserver import limits, verify
 from authserver.claims import AccessClaims
 from authserver.errors import OAuthError
 from authserver.grants import context
 from authserver.models import AccessToken, Client, ResourceUpstream
-from authserver.release import Asker, Refused, Whose, describe, release, token_members
+from authserver.release import Asker, Refused, Whose, asked_scopes, describe, release, token_members
 from authserver.resource_servers import Standing, authenticate
 from upstream.models import Provider
 from upstream.refresh import Fresh
@@ -45,13 +45,16 @@ def exchange(ours: context.TokenContext) -> dict[str, Any]:
     except verify.InvalidToken as invalid:
         flaw = str(invalid)
     standing = authenticate(ours.presented, claims.audience if claims else "")
+    limits.enforce(
+        "exchange", standing.client_id
+    )  # not before: anybody can write a name, and use up another's allowance
     check_shape(parameters)
     if claims is None:
         raise refused(flaw)
     if standing.resource is None or not standing.resource.enabled:
         raise refused("the audience is not one of the caller's resources")
     upstream = choose_upstream(standing, parameters)
-    wanted = tuple(parameters.get("scope", "").split())
+    wanted = asked_scopes(parameters)
     whose = Whose(claims.tsid, claims.subject, claims.client_id, claims.audience)
     asker = Asker(standing.client_id, ours.address)
     try:
