@@ -6,6 +6,7 @@ Clients, codes and tokens are not here: django-oauth-toolkit registers those, wi
 from __future__ import annotations
 
 from authserver.console import (  # noqa: F401  # they register themselves
+    app_registry,
     assertions,
     consents,
     initial_tokens,

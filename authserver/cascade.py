@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts import audit
 from accounts.models import User
 from accounts.vault import vault
-from authserver.models import Client, Consent, Grant, RefreshToken
+from authserver.models import App, Client, Consent, Grant, RefreshToken
 from upstream.revoke import providers_to_tell
 
 
@@ -27,6 +27,12 @@ def revoke_client(client: Client, *, reason: str, actor: str = "") -> int:
     """End every session of a client and forget the consents given to it. Returns how many sessions ended."""
     Consent.objects.filter(client=client).delete()
     return _revoke(vault().sessions.of_client(client.client_id), reason, actor)
+
+
+def revoke_app(app: App, *, reason: str, actor: str = "") -> int:
+    """End every session of every client of an app. Returns how many ended."""
+    clients = Client.objects.filter(app=app).order_by("pk")
+    return sum(revoke_client(client, reason=reason, actor=actor) for client in clients.iterator(chunk_size=500))
 
 
 def revoke_user(user: User, *, reason: str, actor: str = "") -> int:

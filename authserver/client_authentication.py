@@ -99,7 +99,7 @@ def check_client(client: Client | None, given: Presented, *, now: datetime) -> C
     """The client, if it is usable and authenticated in the very way it registered. Raises invalid_client."""
     if client is None:
         raise invalid_client("unknown client", tried_basic=given.tried_basic)
-    if client.disabled_at is not None:
+    if not client.is_usable(None):
         raise invalid_client("disabled client", tried_basic=given.tried_basic)
     if client.token_endpoint_auth_method != given.method:
         raise invalid_client(f"registered for {client.token_endpoint_auth_method}", tried_basic=given.tried_basic)

@@ -7,7 +7,7 @@ from typing import Any
 
 from authserver.client_metadata import ClientMetadata
 from authserver.hashers import hash_secret, new_secret
-from authserver.models import Client, Consent, PendingAuthorization
+from authserver.models import App, Client, Consent, PendingAuthorization
 
 
 def create(
@@ -39,7 +39,8 @@ def replace(
     """Write what the client says now over what it said before. True where people would see another client.
 
     Where its name or a redirect URI changed, everything a person or an operator approved was approved about another
-    client: consents are asked again, requests on their way are dropped, and the operator's confirmation is withdrawn.
+    client: consents are asked again, requests on their way are dropped, nobody vouches for it any more, and it belongs to
+    the app that it looks like now.
     Raises `Client.DoesNotExist` where it was removed meanwhile.
     """
     fields = {**metadata.fields(), **columns, "updated": now}
@@ -47,7 +48,9 @@ def replace(
         fields["client_secret"] = hash_secret(secret)
     looks_different: bool = client.name != metadata.name or client.redirect_uris != fields["redirect_uris"]
     if looks_different:
-        fields["verified"] = False
+        for name in ("name", "redirect_uris"):
+            setattr(client, name, fields[name])
+        fields |= {"vouched_for": False, "app": App.of(client.identity)}
     if not Client.objects.filter(pk=client.pk).update(**fields):
         raise Client.DoesNotExist
     for name, value in fields.items():

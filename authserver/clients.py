@@ -25,7 +25,7 @@ def known(client_id: str) -> Client | None:
     """The client as the database has it; one statement, and nothing is fetched."""
     if len(client_id) > MAX_URI or not _SHAPE.fullmatch(client_id):
         return None
-    client: Client | None = Client.objects.filter(client_id=client_id).first()
+    client: Client | None = Client.objects.select_related("app").filter(client_id=client_id).first()
     return client
 
 

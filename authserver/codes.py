@@ -61,7 +61,7 @@ def find(code: str) -> Grant | None:
     """The code's row with everything a redemption needs, in one read."""
     if len(code) > MAX_LENGTH:
         return None
-    rows = Grant.objects.select_related("application", "user", "audience")
+    rows = Grant.objects.select_related("application__app", "user", "audience")
     found: Grant | None = rows.filter(code=code_hash(code)).first()
     return found
 

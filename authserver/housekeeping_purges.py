@@ -15,6 +15,7 @@ from django.db import models, transaction
 from accounts.models import Revocation
 from authserver.models import (
     AccessToken,
+    ApprovalRequest,
     Grant,
     InitialAccessToken,
     PendingAuthorization,
@@ -53,6 +54,7 @@ class Purge:
 
 PURGES: Sequence[Purge] = (
     Purge("pending authorizations", PendingAuthorization, "expires_at"),
+    Purge("requests for approval", ApprovalRequest, "expires_at"),
     Purge("pending connections", PendingConnection, "expires_at"),
     Purge("visits to providers", Visit, "expires_at"),
     Purge("browser sessions", BrowserSession, "expire_date"),

@@ -40,9 +40,10 @@ class Cimd:
 
 @dataclass(frozen=True)
 class Registration:
-    """`mode`: open, approval, token or closed."""
+    """`mode`: open, approval, token or closed. `contact`: who decides about apps, in words for people."""
 
     mode: str = "open"
+    contact: str = ""
     cimd: Cimd = Cimd()
 
 
@@ -83,5 +84,5 @@ def from_json(lifetimes: dict[str, int], registration: dict[str, Any]) -> Curren
             cimd[hosts] = tuple(cimd[hosts])
     return CurrentPolicy(
         lifetimes=replace(Lifetimes(), **lifetimes),
-        registration=Registration(mode=registration.get("mode", "open"), cimd=replace(Cimd(), **cimd)),
+        registration=replace(Registration(), **{**registration, "cimd": replace(Cimd(), **cimd)}),
     )

@@ -238,6 +238,8 @@ RATE_LIMITS = {
     "api": "600/minute",  # by resource server
     "api_unknown": "60/minute",  # by resource server: sessions it asked for that are not there, or not its own
     "client_authentication": "10/minute",  # failures, by client and by address
+    "approval": "10/minute",  # by address: requests for an app's approval
+    "approval_state": "600/minute",  # by address: pages that wait for the answer
 }
 if DEMO:  # everybody is one address there, and clients register at every step; a flood is still one
     RATE_LIMITS = dict.fromkeys(RATE_LIMITS, "") | {"register": "1200/minute"}

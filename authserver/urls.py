@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from authserver import home, probes
+from authserver.authorize import approval_views as approval
 from authserver.authorize import views as authorize
 from authserver.conf import load
 from authserver.connect import views as connect
@@ -22,6 +23,9 @@ endpoints: Patterns = [
     path("oauth/authorize", authorize.authorize, name="authorize"),
     path("oauth/authorize/continue/<uuid:pending_id>", authorize.resume, name="authorize-continue"),
     path("oauth/authorize/switch", authorize.switch, name="authorize-switch"),
+    path("oauth/authorize/approval", approval.ask, name="authorize-approval"),
+    path("oauth/authorize/approval/<uuid:request_id>", approval.wait, name="authorize-approval-wait"),
+    path("oauth/authorize/approval/<uuid:request_id>/state", approval.state),
     path("oauth/connect/<str:ticket>", connect.connect, name="connect"),
     path("oauth/connect/<str:ticket>/back", connect.back, name="connect-back"),
     path("oauth/connect/<str:ticket>/switch", connect.switch, name="connect-switch"),

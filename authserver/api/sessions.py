@@ -38,7 +38,7 @@ def find(caller: Caller, unverified_tsid: str, *, only: str | None = None, now: 
     except SessionGone:
         raise nothing(caller) from None
     session = entries.session
-    usable = Client.objects.filter(client_id=session.client_id, disabled_at=None)
+    usable = Client.objects.filter(Client.usable(), client_id=session.client_id)
     own = {"enabled": True, "identifier": session.resource, "resource_servers": caller.pk}
     upstreams = tuple(
         ResourceUpstream.objects.filter(**{f"resource__{name}": value for name, value in own.items()})

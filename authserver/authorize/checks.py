@@ -63,9 +63,10 @@ def destination(raw: dict[str, str], *, now: datetime) -> Destination:
         client = clients.resolve(client_id, now=now)
     except clients.UnknownClient as error:
         raise Unanswerable("unknown_client", sent=client_id, reason=str(error)) from None
+    if client.app.is_blocked:
+        raise Unanswerable("blocked", client=client)
     if not client.is_usable(None):
-        reason = "This client is disabled, or waits for an operator's approval."
-        raise Unanswerable("unknown_client", sent=client_id, reason=reason)
+        raise Unanswerable("unknown_client", sent=client_id, reason="An operator has disabled this client.")
     registered = client.redirect_uris.split()
     redirect_uri = raw.get("redirect_uri")
     if redirect_uri is None:
@@ -170,12 +171,12 @@ def scopes(raw: dict[str, str], client: Client, values: dict[str, Any]) -> None:
     offered = {*target.scopes, *IDENTITY_SCOPES}
     if unknown := [scope for scope in asked if scope not in offered]:
         raise OAuthError("invalid_scope", f"Not offered by this resource: {' '.join(unknown)[:200]}")
-    allowed = set(client.allowed_scopes.split())
-    if allowed and (beyond := [scope for scope in asked if scope not in allowed]):
+    allowed = client.scopes_allowed()
+    if allowed is not None and (beyond := [scope for scope in asked if scope not in allowed]):
         raise OAuthError("invalid_scope", f"This client may not ask for: {' '.join(beyond)[:200]}")
     if not asked:
         defaults = target.default_scopes or list(target.scopes)
-        asked = [scope for scope in defaults if not allowed or scope in allowed]
+        asked = [scope for scope in defaults if allowed is None or scope in allowed]
     values["scopes"] = tuple(asked)
 
 

@@ -14,11 +14,11 @@ from django.urls import reverse
 
 from accounts.browser import ensure_browser, remember
 from accounts.models import User
-from authserver import policy, redirects
+from authserver import app_registry, policy, redirects
 from authserver.authorize.request import AuthorizationRequest
 from authserver.authorize.ticket import Ticket
 from authserver.authorize.upstreams import Connections, optional, scopes_of, sign_in_choices
-from authserver.models import Client, Consent
+from authserver.models import App, Client, Consent
 from authserver.people import signed_in
 from authserver.responses import private
 from authserver.scopes import IDENTITY_SCOPES
@@ -62,9 +62,14 @@ def context(asked: AuthorizationRequest, person: User | None, ticket: Ticket) ->
         upstreams = [{"title": provider.title, "scopes": [], "why": "sign_in"} for provider in choices[:1]]
     kind = redirects.kind_of(asked.redirect_uri)
     cimd = client.registration_source == Client.RegistrationSource.CIMD
+    likeness = app_registry.looks_like(client.app)
     return {
         "client_name": client.name,
         "client_is_proven": client.identity_is_proven,
+        "client_name_is_checked": client.app.name_is_checked,
+        "client_standing": standing(client),
+        "likeness": likeness,
+        "suspicions": app_registry.imitations(client.app, likeness),
         "client_origin": urlsplit(client.client_id).hostname or "" if cimd else "",
         "client_id": client.client_id,
         "registered_how": REGISTERED[Client.RegistrationSource(client.registration_source)],
@@ -86,6 +91,16 @@ def context(asked: AuthorizationRequest, person: User | None, ticket: Ticket) ->
         "lasts_days": policy.current().lifetimes.refresh_idle // 86400,
         "not_you_url": reverse("authorize-switch") if person else "",
     }
+
+
+def standing(client: Client) -> str:
+    """What is known of an app, the best first: "verified", "configured", "published", "approved" or "unverified"."""
+    app = client.app
+    if app.is_verified:
+        return "verified"
+    if app.kind != App.Kind.NAMED:
+        return "configured" if app.kind == App.Kind.CONFIGURED else "published"
+    return "approved" if app.is_approved else "unverified"
 
 
 def describe(person: User) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from urllib.parse import urlencode
 
 from django.contrib.auth import logout
@@ -15,12 +16,13 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import audit
 from accounts.browser import browser_hash
-from authserver import limits, policy
+from authserver import admission, limits, policy
 from authserver.addresses import client_address
-from authserver.authorize import checks, consent, journey, obstacles, pages, ticket
+from authserver.admission import Admission
+from authserver.authorize import approval, checks, consent, journey, obstacles, pages, ticket
 from authserver.authorize.obstacles import Obstacle
 from authserver.authorize.request import AuthorizationRequest
-from authserver.authorize.responses import error_url, unanswerable
+from authserver.authorize.responses import error_url
 from authserver.authorize.upstreams import Connections, optional
 from authserver.errors import OAuthError
 from authserver.models import PendingAuthorization
@@ -58,12 +60,9 @@ def authorize(request: HttpRequest) -> HttpResponse:
 def start(request: HttpRequest, raw: dict[str, str]) -> HttpResponse:
     """Check everything; then the consent page, unless this person has approved all of it before."""
     now = timezone.now()
-    try:
-        asked = checks.check(raw, now=now)
-    except checks.Unanswerable as problem:
-        return unanswerable(request, problem)
-    except checks.Refused as refused:
-        return leave(request, error_url(refused.destination, refused.error), is_error=True)
+    asked = checked(request, raw, now=now)
+    if isinstance(asked, HttpResponse):
+        return asked
     person = signed_in(request)
     silent = "none" in asked.prompt
     usable = person is not None and not asked.wants_new_sign_in and is_recent_enough(request, asked.max_age, now=now)
@@ -94,18 +93,38 @@ def start(request: HttpRequest, raw: dict[str, str]) -> HttpResponse:
     return pages.gone(request) if pending is None else journey.advance(request, asked, pending, now=now)
 
 
+def checked(request: HttpRequest, raw: dict[str, str], *, now: datetime) -> AuthorizationRequest | HttpResponse:
+    """The request, valid and of an app that may reach its resource; or what answers it."""
+    asked = validated(request, raw, now=now)
+    if isinstance(asked, HttpResponse):
+        return asked
+    admitted = admission.of(asked.client, asked.resource)
+    if admitted is Admission.ADMITTED:
+        return asked
+    if "none" in asked.prompt:
+        return tell(request, asked, "access_denied", "The app has not been let in by the server's operator.")
+    return approval.show(request, asked) if admitted is Admission.WAITS else pages.not_here(request, asked)
+
+
+def validated(request: HttpRequest, raw: dict[str, str], *, now: datetime) -> AuthorizationRequest | HttpResponse:
+    """The request, valid in every part; or what answers it."""
+    try:
+        return checks.check(raw, now=now)
+    except checks.Unanswerable as problem:
+        return pages.unanswerable(request, problem)
+    except checks.Refused as refused:
+        return leave(request, error_url(refused.destination, refused.error), is_error=True)
+
+
 def decide(request: HttpRequest, given: dict[str, str]) -> HttpResponse:
     """The person's answer, from the very page that this browser was shown."""
     now = timezone.now()
     answer = read_ticket(request, given["ticket"])
     if isinstance(answer, HttpResponse):
         return answer
-    try:
-        asked = checks.check(answer.raw, now=now)
-    except checks.Unanswerable as problem:
-        return unanswerable(request, problem)
-    except checks.Refused as refused:
-        return leave(request, error_url(refused.destination, refused.error), is_error=True)
+    asked = checked(request, answer.raw, now=now)
+    if isinstance(asked, HttpResponse):
+        return asked
     person = signed_in(request)
     if answer.person != (str(person.pk) if person else ""):
         return consent.show(request, asked)  # somebody else is here now: it is theirs to approve
@@ -137,13 +156,11 @@ def resume(request: HttpRequest, pending_id: uuid.UUID) -> HttpResponse:
         return pages.already_answered(request)
     if pending.expires_at <= now:
         return pages.expired(request, pending.parameters["raw"])
+    asked = checked(request, pending.parameters["raw"], now=now)
+    if isinstance(asked, HttpResponse):
+        return asked
     try:
-        asked = checks.check(pending.parameters["raw"], now=now)
         given = form(request, ON_THE_WAY) if request.method == "POST" else {}
-    except checks.Unanswerable as problem:
-        return unanswerable(request, problem)
-    except checks.Refused as refused:
-        return leave(request, error_url(refused.destination, refused.error), is_error=True)
     except OAuthError as error:
         return malformed(request, error)
     if request.method == "POST":

@@ -15,11 +15,12 @@ from django.db import IntegrityError, transaction
 
 from accounts import audit
 from authserver import client_registry, policy, shared_cache
+from authserver.app_identity import identity
 from authserver.cimd import address, document, flights
 from authserver.cimd.document import Document
 from authserver.cimd.errors import Busy, UnusableDocument
 from authserver.cimd.freshness import BACK_OFF, STALE_AT_MOST
-from authserver.models import Client
+from authserver.models import App, Client
 
 log = structlog.get_logger("cimd")
 
@@ -38,19 +39,25 @@ def resolve(client_id: str, row: Client | None, *, now: datetime) -> Client:
         raise UnusableDocument("Client ID metadata documents are not in use here.")
     address.check(client_id)
     address.check_host(client_id, rules)
-    if row is not None and (_is_fresh(row, now) or row.disabled_at is not None):
+    if row is not None and (_is_fresh(row, now) or not row.is_usable(None)):
         return row
     try:
         with flights.only_one_anywhere(client_id):
-            row = Client.objects.filter(client_id=client_id).first()  # whoever was before us may have fetched it
+            row = Client.objects.select_related("app").filter(client_id=client_id).first()  # fetched while we waited?
             if row is not None and (row.registration_source != CIMD or _is_fresh(row, now)):
                 return row
+            if row is None and App.objects.filter(key=_app_key(client_id), state=App.State.BLOCKED).exists():
+                raise UnusableDocument("Apps of this host are blocked here.")
             return _keep(client_id, row, _fetch(client_id, rules, now), now)
     except UnusableDocument as error:
         if row is None or row.cimd_fetched_at is None or now >= row.cimd_fetched_at + STALE_AT_MOST:
             raise
         log.info("stale document served", client_id=client_id, reason=str(error))
         return row
+
+
+def _app_key(client_id: str) -> str:
+    return identity(source=CIMD, client_id=client_id, name="", redirect_uris=()).key
 
 
 def _is_fresh(row: Client, now: datetime) -> bool:
@@ -86,13 +93,13 @@ def _keep(client_id: str, row: Client | None, good: Document, now: datetime) -> 
                     "client.changed", client_id=client_id, reason="metadata document", now=now, changed=changed
                 )
         return row
-    if policy.current().registration.mode == "approval":
-        columns["disabled_at"] = now
     try:
         with transaction.atomic():
             client = client_registry.create(client_id, good.metadata, source=CIMD, **columns)
             audit.record("client.registered", client_id=client_id, reason="metadata document", now=now)
     except IntegrityError:
-        winner: Client = Client.objects.get(client_id=client_id)
+        winner: Client | None = Client.objects.select_related("app").filter(client_id=client_id).first()
+        if winner is None:  # maintenance removed the app, empty until now, under our hands
+            raise Busy("Try again in a moment.") from None
         return winner
     return client

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from authserver.admission import MODES
 from authserver.configuration import shapes
 from authserver.configuration.reading import Fields, words
 from authserver.policy import Cimd, Lifetimes, Registration
@@ -19,7 +20,7 @@ BOUNDS = {
     "pending": (MINUTE, HOUR),
     "browser_session": (5 * MINUTE, 30 * DAY),
 }
-MODES = ("open", "approval", "token", "closed")
+MAX_CONTACT = 200
 
 
 def lifetimes(fields: Fields) -> dict[str, int]:
@@ -40,9 +41,12 @@ def lifetimes(fields: Fields) -> dict[str, int]:
 def registration(fields: Fields) -> dict[str, Any]:
     """Only what differs from the defaults."""
     mode = fields.text("mode", choices=MODES, default=Registration().mode)
+    contact = fields.text("contact", longest=MAX_CONTACT)
     cimd = _cimd(fields)
     fields.done()
     kept: dict[str, Any] = {} if mode == Registration().mode else {"mode": mode}
+    if contact:
+        kept["contact"] = contact
     return {**kept, "cimd": cimd} if cimd else kept
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from authserver import resources
+from authserver.admission import MODES
 from authserver.configuration import shapes, upstreams
 from authserver.configuration.entries import NeededUpstream, Resource
 from authserver.configuration.reading import Fields
@@ -54,7 +55,18 @@ def values(entry: Fields) -> dict[str, Any]:
         "access_token_lifetime_seconds": entry.seconds("access_token_lifetime", least=least, most=most),
         "allow": shapes.allow(entry, ALLOW),
         "claims": list(entry.texts("claims", check=_claim)),
+        "registration_mode": _registration_mode(entry),
     }
+
+
+def _registration_mode(entry: Fields) -> str:
+    """`registration: {mode: …}`, as the server's own section has it; nothing where that one counts."""
+    fields = entry.fields("registration")
+    if fields is None:
+        return ""
+    mode = fields.text("mode", required=True, choices=MODES)
+    fields.done()
+    return mode
 
 
 def _scopes(entry: Fields) -> dict[str, str]:

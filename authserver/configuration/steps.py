@@ -25,7 +25,11 @@ from upstream import identities, providers
 from upstream.models import Provider
 
 # Where a table says it differently from the file.
-_FILE_NAMES = {"access_token_lifetime_seconds": "access_token_lifetime", "allowed_scopes": "scopes"}
+_FILE_NAMES = {
+    "access_token_lifetime_seconds": "access_token_lifetime",
+    "allowed_scopes": "scopes",
+    "registration_mode": "registration",
+}
 
 
 @dataclass

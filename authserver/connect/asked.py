@@ -79,7 +79,7 @@ def look_up(ticket: Ticket, *, now: datetime) -> Asked | None:
         .filter(provider__name=ticket.provider, provider__enabled=True)
         .first()
     )
-    client = Client.objects.filter(client_id=session.client_id, disabled_at=None).first()
+    client = Client.objects.filter(Client.usable(), client_id=session.client_id).select_related("app").first()
     if entry is None or client is None:
         return None
     return Asked(ticket, session, client, entry, _held(ticket))

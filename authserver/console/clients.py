@@ -20,8 +20,9 @@ from authserver.configuration import shapes
 from authserver.configuration.callers import client_values
 from authserver.console.exam import examine
 from authserver.console.shown_once import ShownOnceMixin
-from authserver.models import Client
+from authserver.models import App, Client
 
+MAX_DIGITS = 18
 ITS_OWN = ("name", "redirect_uris", "token_endpoint_auth_method")
 
 
@@ -30,7 +31,7 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
 
     class Meta:
         model = Client
-        fields = (*ITS_OWN, "allowed_scopes", "verified")
+        fields = (*ITS_OWN, "allowed_scopes")
         widgets = {
             "redirect_uris": forms.Textarea(attrs={"rows": 4, "cols": 80}),
             "allowed_scopes": forms.Textarea(attrs={"rows": 2, "cols": 80}),
@@ -52,6 +53,26 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
         return {**typed, **{name: values[name] for name in self.fields if name in values}}
 
 
+class AppFilter(admin.SimpleListFilter):
+    """Offered where it is in use only: the registry links here, and there are too many apps to list."""
+
+    title = gettext_lazy("app")
+    parameter_name = "app"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        app = _app(request.GET.get("app", ""))
+        return [(str(app.pk), str(app))] if app else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Client]) -> QuerySet[Client]:
+        app = _app(self.value() or "")
+        return queryset.filter(app=app) if app else queryset
+
+
+def _app(unverified_key: str) -> App | None:
+    is_key = unverified_key.isascii() and unverified_key.isdigit() and len(unverified_key) < MAX_DIGITS
+    return App.objects.filter(pk=int(unverified_key)).first() if is_key else None
+
+
 class ClientAdmin(ShownOnceMixin, ConsoleAdmin):
     """Secrets and registration tokens are hashes here, and shown nowhere."""
 
@@ -59,12 +80,14 @@ class ClientAdmin(ShownOnceMixin, ConsoleAdmin):
     list_display = (
         "__str__",
         "client_id",
+        "app",
         "registration_source",
         "token_endpoint_auth_method",
         "created",
         "disabled_at",
     )
-    list_filter = ("registration_source", "verified")
+    list_filter = (AppFilter, "registration_source")
+    list_select_related = ("app",)
     searched = ("client_id",)
     ordering = ("-id",)
     actions = ("disable", "enable")
@@ -74,10 +97,10 @@ class ClientAdmin(ShownOnceMixin, ConsoleAdmin):
             return (*ITS_OWN, "allowed_scopes")
         seen = ("grant_types", "registered_scope", "metadata", "registration_source", "registration_address")
         dates = ("created", "updated", "disabled_at", "cimd_fetched_at", "cimd_expires_at")
-        return ("client_id", *ITS_OWN, "allowed_scopes", "verified", *seen, *dates)
+        return ("client_id", "app", *ITS_OWN, "allowed_scopes", "vouched_for", *seen, *dates)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Client | None = None) -> tuple[str, ...]:
-        editable = {"allowed_scopes", "verified"}
+        editable = {"allowed_scopes"}
         if obj is None or obj.registration_source == Client.RegistrationSource.MANUAL:
             editable |= set(ITS_OWN)
         return tuple(name for name in self.get_fields(request, obj) if name not in editable)

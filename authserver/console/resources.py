@@ -24,14 +24,20 @@ FILE_KEYS = {"access_token_lifetime_seconds": "access_token_lifetime"}
 class ResourceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
     class Meta:
         model = Resource
-        fields = ("identifier", "enabled", *KEPT)
+        fields = ("identifier", "enabled", *KEPT, "registration_mode")
         widgets = {name: forms.Textarea(attrs={"rows": 3, "cols": 80}) for name in JSON}
 
     def clean(self) -> dict[str, Any]:
         typed = {**super().clean(), **self.cleaned_data}  # type: ignore[dict-item]  # never None: ours
-        entry = {FILE_KEYS.get(name, name): typed.get(name) for name in ("identifier", *KEPT) if name in self.fields}
-        values = examine(self, entry, self._read, fields={key: name for name, key in FILE_KEYS.items()})
+        values = examine(self, self._entry(typed), self._read, fields={key: name for name, key in FILE_KEYS.items()})
         return typed if values is None else {**typed, **values}
+
+    def _entry(self, typed: dict[str, Any]) -> dict[str, Any]:
+        """What was typed, as an entry of the file."""
+        entry = {FILE_KEYS.get(name, name): typed.get(name) for name in ("identifier", *KEPT) if name in self.fields}
+        if mode := typed.get("registration_mode"):
+            entry["registration"] = {"mode": mode}
+        return entry
 
     def _read(self, entry: Fields) -> dict[str, Any]:
         identifier = entry.text("identifier", longest=2048, check=resources.identifier)
@@ -68,7 +74,7 @@ class ResourceAdmin(ConsoleAdmin):
     list_display = ("name", "identifier", "default", "enabled")
     list_filter = ("enabled",)
     searched = ("identifier", "canonical")
-    fields = ("identifier", "enabled", *KEPT)
+    fields = ("identifier", "enabled", *KEPT, "registration_mode")
     actions = None
 
     def get_readonly_fields(self, request: HttpRequest, obj: Resource | None = None) -> tuple[str, ...]:

@@ -87,15 +87,11 @@ def check_shape(parameters: dict[str, str]) -> None:
 def check_still_good(claims: AccessClaims) -> None:
     """The client still exists and is enabled, and this very token was not ended. One statement. Raises `Refused`."""
     ended = AccessToken.objects.filter(token_checksum=jti_checksum(claims.jti))
-    row = (
-        Client.objects.filter(client_id=claims.client_id)
-        .annotate(ended=Exists(ended))
-        .values_list("disabled_at", "ended")
-        .first()
-    )
-    if row is None or row[0] is not None:
-        raise Refused("the client is gone or disabled")
-    if row[1]:
+    usable = Client.objects.filter(Client.usable(), client_id=claims.client_id)
+    was_ended = usable.annotate(ended=Exists(ended)).values_list("ended", flat=True).first()
+    if was_ended is None:
+        raise Refused("the client is gone, disabled, or of a blocked app")
+    if was_ended:
         raise Refused("the access token was revoked")
 
 

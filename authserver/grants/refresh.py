@@ -4,6 +4,8 @@ One conditional UPDATE decides who rotates. The winner's answer is stored in tha
 derived from the token it took; every other request with that token, parallel or later inside the replay window, on any
 replica, opens it and answers the identical bytes. A genuine token of any older generation, or one replayed after the
 window, ends the session (RFC 9700 section 4.14.2).
+
+An app may be set to reusable refresh tokens (`App.reusable_refresh_tokens`): then nothing rotates, and reuse shows nothing.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ def find(token: str) -> tuple[refresh_tokens.Genuine | None, RefreshToken | None
     genuine = refresh_tokens.read(token)
     if genuine is None:
         return None, None
-    rows = RefreshToken.objects.select_related("application", "user", "audience")
+    rows = RefreshToken.objects.select_related("application__app", "user", "audience")
     return genuine, rows.filter(handle=genuine.handle).first()
 
 
@@ -86,7 +88,7 @@ def scopes_still_held(context: TokenContext) -> list[str]:
     row = context.refresh
     assert row is not None  # noqa: S101 - `check` refused that
     offered = {*row.audience.scopes, *IDENTITY_SCOPES}
-    if allowed := set(row.application.allowed_scopes.split()):
+    if (allowed := row.application.scopes_allowed()) is not None:
         offered &= allowed
     held = [scope for scope in row.scope.split() if scope in offered]
     if row.scope and not held:
@@ -101,6 +103,9 @@ def save(context: TokenContext, token: dict[str, Any]) -> None:
         raise invalid("save without check")
     if context.replayed is not None:
         _become_kept_answer(context, row, token)
+        return
+    if row.application.app.reusable_refresh_tokens:
+        _use_again(context, row, genuine, token)
         return
     lifetimes = policy.current().lifetimes
     presented = context.parameters["refresh_token"]
@@ -121,6 +126,19 @@ def save(context: TokenContext, token: dict[str, Any]) -> None:
     if not rotated:
         _follow_the_winner(context, token)
         return
+    if not vault().sessions.touch(row.tsid, idle_expires_at=idle_expires_at, now=context.now):
+        raise invalid("its session ended meanwhile")
+
+
+def _use_again(
+    context: TokenContext, row: RefreshToken, genuine: refresh_tokens.Genuine, token: dict[str, Any]
+) -> None:
+    """The same token goes on, as long as its session: only the idle time begins anew."""
+    token["refresh_token"] = context.parameters["refresh_token"]
+    idle_expires_at = context.now + timedelta(seconds=policy.current().lifetimes.refresh_idle)
+    current = RefreshToken.objects.filter(pk=row.pk, token_checksum=genuine.checksum, revoked=None)
+    if not current.update(idle_expires_at=idle_expires_at, updated=context.now):
+        raise invalid("revoked or rotated meanwhile")
     if not vault().sessions.touch(row.tsid, idle_expires_at=idle_expires_at, now=context.now):
         raise invalid("its session ended meanwhile")
 

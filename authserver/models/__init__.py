@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from authserver.models.approvals import Consent, PendingAuthorization, PendingConnection
+from authserver.models.apps import App, ApprovalRequest
 from authserver.models.clients import MAX_URI, Client, InitialAccessToken, UsedAssertion
 from authserver.models.operation import Policy, SigningKey
 from authserver.models.resources import Resource, ResourceServer, ResourceUpstream
@@ -11,6 +12,8 @@ from authserver.models.tokens import AccessToken, Grant, IDToken, RefreshToken
 __all__ = [
     "MAX_URI",
     "AccessToken",
+    "App",
+    "ApprovalRequest",
     "Client",
     "Consent",
     "Grant",

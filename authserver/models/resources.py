@@ -22,6 +22,18 @@ class Resource(models.Model):
     access_token_lifetime_seconds = models.PositiveIntegerField(null=True, blank=True)
     allow = models.JSONField(default=dict, blank=True)
     claims = models.JSONField(default=list, blank=True)
+    registration_mode = models.CharField(
+        _("which apps may reach it"),
+        max_length=8,
+        blank=True,
+        choices=[
+            ("open", _("every app that is not blocked")),
+            ("approval", _("approved apps; others wait for an operator")),
+            ("token", _("approved apps, and those registered with an initial access token")),
+            ("closed", _("clients that an operator configured")),
+        ],
+        help_text=_("Empty: as the registration mode of the whole server has it."),
+    )
 
     class Meta:
         ordering = ["name"]

@@ -1,8 +1,10 @@
 """Who may register itself: the operator's `registration.mode`.
 
-`open`: everybody. `approval`: everybody, disabled until an operator enables the client; an initial access token is that
-word given ahead. `token`: whoever has an initial access token. `closed`: nobody, and a registered client may no longer
-change what it registered (it may still read and remove it).
+`open`: everybody. `approval`: everybody, and an app that no operator has approved waits when somebody wants to use it; an
+initial access token is that word given ahead. `token`: whoever has an initial access token. `closed`: nobody, and a
+registered client may no longer change what it registered (it may still read and remove it).
+
+Whatever the mode, nobody registers as a blocked app, and nobody leaves one by changing what it is.
 """
 
 from __future__ import annotations
@@ -10,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from authserver import client_registry, policy
+from authserver import policy
 from authserver.errors import OAuthError
-from authserver.models import Client
+from authserver.models import App, Client
 from authserver.registration import initial_tokens
 
 
@@ -23,18 +25,18 @@ class Admission:
     mode: str
     token_hash: str
 
-    def spend(self, now: datetime) -> tuple[datetime | None, dict[str, str]]:
-        """What the client starts with in `Client.disabled_at`, and what the audit trail says of the token.
+    def spend(self, now: datetime) -> dict[str, str]:
+        """What the audit trail says of the token that vouches for the client; nothing where none does.
 
         In the transaction that registers it: a registration that fails uses nothing up. Raises `OAuthError` 401 where
         others have used up the token since.
         """
         if not self.token_hash:
-            return (now if self.mode == "approval" else None), {}
+            return {}
         token = initial_tokens.spend(self.token_hash, now=now)
         if token is None:
             raise _token_needed(tried=True)
-        return None, {"initial_access_token": str(token.pk)}
+        return {"initial_access_token": str(token.pk)}
 
 
 def admit(authorization: str, *, now: datetime) -> Admission:
@@ -67,8 +69,9 @@ def _token_needed(*, tried: bool) -> OAuthError:
     )
 
 
-def admit_change() -> None:
+def admit_change(client: Client) -> None:
     """Raise `OAuthError` 403 where a registered client may not change what it registered."""
+    refuse_blocked(client.app)
     mode = policy.current().registration.mode
     if mode not in {"open", "approval", "token"}:
         raise OAuthError(
@@ -76,7 +79,8 @@ def admit_change() -> None:
         )
 
 
-def hold(client: Client, now: datetime) -> None:
-    """A client that became another one waits for approval again, where approval is needed."""
-    if policy.current().registration.mode == "approval":
-        client_registry.disable(client, now)
+def refuse_blocked(app: App) -> None:
+    """Raise `OAuthError` 403 for an app that an operator has blocked."""
+    if app.is_blocked:
+        words = "This app is blocked on this server; its operator can say why."
+        raise OAuthError("access_denied", words, status=403, detail=f"app {app.pk} is blocked")

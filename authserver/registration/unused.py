@@ -2,25 +2,27 @@
 
 A client that was never approved goes after a week, one that nobody has approved for 90 days and that has no open session
 then (behaviour.md, Numbers). Of registrations of the same metadata from the same place that were never approved, ten stay.
-What an operator has confirmed stays, and so does a client that was used and is disabled: that is the operator's word.
+A client that was used and is disabled stays: that is an operator's word. So does an app that an operator has decided about
+or written something on, with or without registrations; one without either goes.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.db import transaction
-from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db import IntegrityError, transaction
+from django.db.models import Count, Exists, OuterRef, ProtectedError, QuerySet
 
 from accounts import audit
 from accounts.vault import vault
 from authserver import redirects
 from authserver.client_metadata import ClientMetadata
-from authserver.models import Client, PendingAuthorization
+from authserver.models import App, Client, PendingAuthorization
 
 NEVER_USED_KEPT = timedelta(days=7)
 UNUSED_KEPT = timedelta(days=90)
@@ -43,11 +45,13 @@ def remove_unused(*, now: datetime, limit: int) -> Counter[str]:
     for find, reason in ((_unused, "unused"), (_alike, "registered_again")):
         if removed < limit:
             removed += _remove(find(now, limit - removed), reason, now)
+    if removed < limit:
+        removed += _remove_empty_apps(now, limit - removed)
     return +Counter(removed=removed)  # without a zero
 
 
 def _self_registered() -> QuerySet[Client]:
-    found: QuerySet[Client] = Client.objects.filter(registration_source=Client.RegistrationSource.DCR, verified=False)
+    found: QuerySet[Client] = Client.objects.filter(registration_source=Client.RegistrationSource.DCR)
     return found
 
 
@@ -70,6 +74,21 @@ def _alike(now: datetime, limit: int) -> list[Client]:
         alike = _unapproved(now).filter(likeness=kind).order_by("-created")
         found += [one for one in alike[LIKE_KEPT : LIKE_KEPT + limit] if one.created <= now - LIKE_KEPT_FOR]
     return found[:limit]
+
+
+def _remove_empty_apps(now: datetime, limit: int) -> int:
+    """Apps whose registrations are all gone, and that no operator has touched."""
+    untouched = App.objects.filter(
+        state=App.State.PENDING, decided_at=None, note="", told="", allowed_scopes="", reusable_refresh_tokens=False
+    )
+    empty = untouched.filter(created_at__lte=now - LIKE_KEPT_FOR).exclude(
+        Exists(Client.objects.filter(app=OuterRef("pk")))
+    )
+    removed = 0
+    for key in list(empty.order_by("pk").values_list("pk", flat=True)[:limit]):
+        with contextlib.suppress(ProtectedError, IntegrityError), transaction.atomic():  # somebody registered meanwhile
+            removed += bool(App.objects.filter(pk=key).delete()[0])
+    return removed
 
 
 def _remove(clients: Iterable[Client], reason: str, now: datetime) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -16,7 +17,7 @@ from accounts import audit
 from authserver import cascade, client_registry, limits, redirects
 from authserver.addresses import client_address, network_of
 from authserver.client_authentication import secret_matches
-from authserver.client_metadata import SECRET_METHODS
+from authserver.client_metadata import SECRET_METHODS, ClientMetadata
 from authserver.cors import cross_origin
 from authserver.errors import OAuthError, json_response, render
 from authserver.failures import PASSING, try_again
@@ -54,15 +55,25 @@ def _answering(view: View) -> View:
 @_answering
 def register(request: HttpRequest) -> HttpResponse:
     """Register a client under an id of our choosing (RFC 7591 section 3)."""
-    address = client_address(request)
-    limits.enforce("register", network_of(address))
+    limits.enforce("register", network_of(client_address(request)))
     now = timezone.now()
     admission = modes.admit(request.META.get("HTTP_AUTHORIZATION", ""), now=now)
     metadata = requests.metadata(requests.document(request))
+    try:
+        answer = _create(request, metadata, admission, now)
+    except IntegrityError:  # maintenance removed the app, empty until now, under our hands
+        answer = _create(request, metadata, admission, now)
+    return json_response(answer, status=201)
+
+
+def _create(
+    request: HttpRequest, metadata: ClientMetadata, admission: modes.Admission, now: datetime
+) -> dict[str, Any]:
+    address = client_address(request)
     token = ownership.new_token()
     secret = new_secret() if metadata.token_endpoint_auth_method in SECRET_METHODS else None
     with transaction.atomic():
-        disabled_at, by = admission.spend(now)
+        by = admission.spend(now)
         client = client_registry.create(
             f"dcr-{secrets.token_hex(16)}",
             metadata,
@@ -70,11 +81,12 @@ def register(request: HttpRequest) -> HttpResponse:
             secret=secret,
             registration_token_hash=ownership.digest(token),
             registration_address=address,
-            disabled_at=disabled_at,
+            vouched_for=bool(by),
             likeness=unused.likeness(metadata, network_of(address)),
         )
+        modes.refuse_blocked(client.app)  # and what was written is undone
         _record("client.registered", client, request, **by)
-    return json_response(describe(client, registration_token=token, secret=secret), status=201)
+    return describe(client, registration_token=token, secret=secret)
 
 
 @cross_origin(methods=("GET", "PUT", "DELETE"))
@@ -91,7 +103,7 @@ def configuration(request: HttpRequest, client_id: str) -> HttpResponse:
 
 def _replace(request: HttpRequest, client: Client, token: str) -> HttpResponse:
     """RFC 7592 section 2.2: what is left out is gone, and the rules are those of a registration."""
-    modes.admit_change()
+    modes.admit_change(client)
     sent = requests.document(request)
     if sent.get("client_id") != client.client_id:
         raise OAuthError("invalid_client_metadata", "client_id: the one that was registered is needed.")
@@ -100,8 +112,8 @@ def _replace(request: HttpRequest, client: Client, token: str) -> HttpResponse:
     before, after = client.token_endpoint_auth_method, metadata.token_endpoint_auth_method
     secret = new_secret() if after in SECRET_METHODS and before not in SECRET_METHODS else None
     with transaction.atomic():
-        if client_registry.replace(client, metadata, secret=secret, now=timezone.now()):
-            modes.hold(client, timezone.now())
+        client_registry.replace(client, metadata, secret=secret, now=timezone.now())
+        modes.refuse_blocked(client.app)
         _record("client.changed", client, request)
     return json_response(describe(client, registration_token=token, secret=secret))
 

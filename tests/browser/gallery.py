@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
@@ -35,6 +35,8 @@ def consent(**changes: Any) -> dict[str, Any]:
     return {
         "client_name": "Claude Code",
         "client_is_proven": False,
+        "client_name_is_checked": False,
+        "client_standing": "unverified",
         "client_id": "c_0123456789abcdef",
         "client_origin": "",
         "registered_how": "self-registered",
@@ -59,10 +61,30 @@ def connect(**changes: Any) -> dict[str, Any]:
         "why": "widen",
         "provider_title": "GitHub",
         "client_name": "Claude",
-        "client_is_proven": False,
+        "client_name_is_checked": False,
         "scopes": [{"name": "repo", "new": True}],
         "person": "Ada Lovelace",
         "provider_choices": [],
+        **RESOURCE,
+        **changes,
+    }
+
+
+def approval(**changes: Any) -> dict[str, Any]:
+    """An app that waits for an operator, before and after the person has asked."""
+    return {
+        "client_name": "Claude Code",
+        "client_place": "",
+        "contact": "the service desk, desk@example.com",
+        "server_host": "auth.example.com",
+        "form_action": "/decide",
+        "ticket": "opaque-value",
+        "max_note": 500,
+        "waiting_url": "/waiting",
+        "state_url": "/waiting/state",
+        "return_url": "/nowhere",
+        "return_label": "Return to Claude Code",
+        "request_id": "0123456789abcdef" * 2,
         **RESOURCE,
         **changes,
     }
@@ -101,6 +123,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
         consent(
             client_name="Claude",
             client_is_proven=True,
+            client_standing="published",
             client_origin="claude.ai",
             registered_how="metadata document",
             redirect_host="claude.ai",
@@ -114,6 +137,8 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
         consent(
             client_name="My CLI",
             client_is_proven=True,
+            client_name_is_checked=True,
+            client_standing="configured",
             registered_how="configured by the operator",
             redirect_host="127.0.0.1",
             redirect_port=None,
@@ -122,6 +147,42 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
             lasts_days=1,
         ),
     ),
+    "consent-verified": (
+        "authorize/consent.html",
+        consent(
+            client_name="Claude",
+            client_is_proven=True,
+            client_name_is_checked=True,
+            client_standing="verified",
+            client_origin="claude.ai",
+            registered_how="metadata document",
+            redirect_host="claude.ai",
+            redirect_kind="https",
+            redirect_port=None,
+            redirect_uri="https://claude.ai/api/mcp/auth_callback",
+        ),
+    ),
+    "consent-approved": ("authorize/consent.html", consent(client_is_proven=True, client_standing="approved")),
+    "consent-imitation": (
+        "authorize/consent.html",
+        consent(
+            client_name="\u0421l\u0430ude (official)",  # two of these letters are Cyrillic
+            likeness="Claude",
+            suspicions=["looks_like", "claims", "mixed_scripts"],
+        ),
+    ),
+    "approval": ("authorize/approval.html", approval()),
+    "approval-rude": (
+        "authorize/approval.html",
+        approval(
+            client_name=LONG_NAME + "<script>alert(1)</script>",
+            client_place=LONG_HOST,
+            resource_name="אבג " * 30,
+            contact="Die Leute vom Rechenzentrum, " * 7,
+        ),
+    ),
+    "waiting": ("authorize/waiting.html", approval(note="I am Ada of the data team; " * 10)),
+    "waiting-without-a-note": ("authorize/waiting.html", approval(client_name="", contact="")),
     "consent-rude": (
         "authorize/consent.html",
         consent(
@@ -263,7 +324,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "connect-renew": ("connect/connect.html", connect(client_name=LONG_NAME, why="renew")),
     "connect-widen": (
         "connect/connect.html",
-        connect(client_is_proven=True, scopes=[{"name": "repo", "new": False}, {"name": "s" * 100, "new": True}]),
+        connect(client_name_is_checked=True, scopes=[{"name": "repo", "new": False}, {"name": "s" * 100, "new": True}]),
     ),
     "connect-signed-out": (
         "connect/connect.html",
@@ -303,6 +364,11 @@ def nowhere(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=204)
 
 
+def undecided(request: HttpRequest) -> HttpResponse:
+    """What the waiting page's script asks for."""
+    return JsonResponse({"state": "waiting"})
+
+
 def fail(request: HttpRequest) -> HttpResponse:
     raise RuntimeError("a failure of ours, on purpose")
 
@@ -318,5 +384,6 @@ urlpatterns = [
     path("away", away),
     path("nowhere", nowhere),
     path("decide", decide),
+    path("waiting/state", undecided),
     path("<str:name>", show),
 ]

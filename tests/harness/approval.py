@@ -16,7 +16,7 @@ from accounts.models import User
 from accounts.vault import vault
 from accounts.vault.base import Approved, NewSession, TokenSet
 from authserver import codes
-from authserver.models import Client, Resource, ResourceServer, ResourceUpstream
+from authserver.models import App, Client, Resource, ResourceServer, ResourceUpstream
 from authserver.resources import canonical
 from upstream.models import Provider
 
@@ -89,6 +89,14 @@ def make_client(client_id: str = "", **fields: Any) -> Client:
     }
     client: Client = Client.objects.create(client_id=client_id or secrets.token_hex(8), **{**defaults, **fields})
     return client
+
+
+def register_themselves() -> None:
+    """Make every client there is one that registered itself."""
+    for client in Client.objects.all():
+        client.registration_source = Client.RegistrationSource.DCR
+        client.app = App.of(client.identity)
+        client.save()
 
 
 def make_resource(identifier: str = "https://mcp.example.com/mcp", **fields: Any) -> Resource:

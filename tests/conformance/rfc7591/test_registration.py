@@ -153,7 +153,7 @@ def test_nobody_chooses_their_client_id_or_anything_else_that_is_ours(chosen: st
         client_secret="chosen",
         registration_access_token="chosen",
         client_id_issued_at=1,
-        verified=True,
+        vouched_for=True,
         skip_authorization=True,
         allowed_scopes="admin",
         registration_source="manual",
@@ -161,7 +161,7 @@ def test_nobody_chooses_their_client_id_or_anything_else_that_is_ours(chosen: st
     assert re.fullmatch("dcr-[0-9a-f]{32}", body["client_id"])
     assert "chosen" not in body.values()
     client = Client.objects.get()
-    assert (client.verified, client.skip_authorization, client.allowed_scopes) == (False, False, "")
+    assert (client.vouched_for, client.skip_authorization, client.allowed_scopes) == (False, False, "")
     assert client.registration_source == Client.RegistrationSource.DCR
     assert not client.identity_is_proven
 
@@ -233,7 +233,7 @@ def test_a_redirect_uri_given_twice_is_registered_once() -> None:
 
 
 @pytest.mark.parametrize("method", ["none", "client_secret_basic"])
-def test_a_registration_takes_two_statements_and_no_slow_hash(method: str, django_assert_num_queries: Any) -> None:
-    registered()  # the policy is read
-    with django_assert_num_queries(4):  # with SAVEPOINT and RELEASE, which are BEGIN and COMMIT outside a test
+def test_a_registration_takes_three_statements_and_no_slow_hash(method: str, django_assert_num_queries: Any) -> None:
+    registered()  # the policy is read, and the app is there
+    with django_assert_num_queries(5):  # with SAVEPOINT and RELEASE, which are BEGIN and COMMIT outside a test
         registered(token_endpoint_auth_method=method)

@@ -15,7 +15,7 @@ from accounts.vault import vault
 from accounts.vault.base import SessionGone
 from authserver import client_registry
 from authserver.client_metadata import ClientMetadata
-from authserver.models import Client, Consent, PendingAuthorization, RefreshToken
+from authserver.models import App, Client, Consent, PendingAuthorization, RefreshToken
 from tests.harness.approval import approve, make_client, make_resource, make_user, post
 from tests.harness.registration import REDIRECT_URI, manage, registered
 
@@ -147,7 +147,7 @@ def test_a_replacement_gains_no_privilege() -> None:
             given,
             grant_types=["authorization_code", "client_credentials", "password"],
             scope="admin",
-            verified=True,
+            vouched_for=True,
             skip_authorization=True,
             allowed_scopes="admin",
         ),
@@ -155,7 +155,7 @@ def test_a_replacement_gains_no_privilege() -> None:
     assert body["grant_types"] == ["authorization_code"]
     assert "scope" not in body
     client = row_of(given)
-    assert (client.verified, client.skip_authorization, client.allowed_scopes) == (False, False, "")
+    assert (client.vouched_for, client.skip_authorization, client.allowed_scopes) == (False, False, "")
 
 
 def test_a_client_that_repeats_its_secret_keeps_it() -> None:
@@ -185,7 +185,8 @@ def test_what_was_approved_about_another_name_or_address_is_asked_again(
 ) -> None:
     given = registered(client_name="Before")
     client, resource, now = row_of(given), make_resource(), timezone.now()
-    Client.objects.update(verified=True)
+    Client.objects.update(vouched_for=True)
+    App.objects.update(state=App.State.APPROVED)
     Consent.objects.create(
         user=make_user(), client=client, redirect_host="app.example", resource=resource, granted_at=now
     )
@@ -200,7 +201,7 @@ def test_what_was_approved_about_another_name_or_address_is_asked_again(
     assert manage("PUT", given, replacement(given, **{"client_name": "Before", **change})).status_code == 200
     assert Consent.objects.exists() != asked_again
     assert PendingAuthorization.objects.exists() != asked_again
-    assert row_of(given).verified != asked_again
+    assert row_of(given).vouched_for != asked_again
 
 
 def test_removing_a_client_ends_its_sessions_and_leaves_the_others_alone() -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import TokenSession
 from authserver.models import Client, Consent, Grant, PendingAuthorization, Resource
-from tests.harness.approval import REDIRECT_URI, make_user, post
+from tests.harness.approval import REDIRECT_URI, make_user, post, register_themselves
 from tests.harness.oauth import claims
 from tests.unit.authorize.answers import sent_to, ticket_of
 from tests.unit.authorize.conftest import Door
@@ -137,7 +137,7 @@ def test_an_approval_is_remembered_for_a_client_whose_identity_is_proven(door: D
 
 
 def test_it_is_never_remembered_for_a_client_that_registered_itself(door: Door) -> None:
-    Client.objects.update(registration_source=Client.RegistrationSource.DCR)
+    register_themselves()
     door.sign_in()
     door.answer(door.ask())
     assert not Consent.objects.exists()

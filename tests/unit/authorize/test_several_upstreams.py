@@ -8,10 +8,10 @@ from django.utils import timezone
 from accounts.models import Credential, Link, TokenSession, User
 from accounts.vault import vault
 from accounts.vault.base import ORPHAN_AGE
-from authserver.models import Client, Consent, Grant, PendingAuthorization, ResourceUpstream
+from authserver.models import Consent, Grant, PendingAuthorization, ResourceUpstream
 from tests.fakes.oauth2 import FakeOAuth2
 from tests.fakes.server import Reply
-from tests.harness.approval import make_resource
+from tests.harness.approval import make_resource, register_themselves
 from tests.unit.authorize.sitting import Sitting, links, new_sitting, upstream
 from tests.unit.authorize.town import Town, bury, words
 from upstream.models import Provider, Visit
@@ -220,7 +220,7 @@ def test_a_visit_counts_once(town: Town) -> None:
 
 
 def test_a_self_registered_client_is_asked_every_time(town: Town) -> None:
-    Client.objects.update(registration_source=Client.RegistrationSource.DCR)
+    register_themselves()
     town.sitting.whole("notes")
     assert not Consent.objects.exists()
     assert "ticket" in words(town.another().begin())

@@ -70,5 +70,5 @@ def test_a_host_that_the_operator_keeps_out_is_told_so_and_never_called(document
 def test_a_client_that_waits_for_approval_says_so(documents: Documents) -> None:
     with in_force(mode="approval", cimd={"allow_private_network": True}):
         page = authorize(documents)
-    assert page.status_code == 400
-    assert "approval" in page.content.decode()
+    assert page.status_code == 403
+    assert "Ask for approval" in page.content.decode()

@@ -16,11 +16,10 @@ from django.utils import timezone
 from accounts.models import AuditEvent
 from authserver import client_registry, clients, shared_cache
 from authserver.cimd import document, flights, resolver
-from authserver.models import Client, Consent
+from authserver.models import App, Client, Consent
 from tests.fakes.documents import Documents
 from tests.fakes.server import Reply
 from tests.harness.approval import approve, make_client, make_resource, make_user, post
-from tests.harness.policies import in_force
 from tests.harness.registration import resolved
 
 pytestmark = pytest.mark.postgres
@@ -138,9 +137,23 @@ def test_a_disabled_client_stays_disabled_whatever_its_document_says(documents: 
     assert len(documents.seen) == 1
 
 
-def test_under_approval_a_new_client_waits_for_an_operator(documents: Documents) -> None:
-    with in_force(mode="approval", cimd={"allow_private_network": True}):
-        assert not clients.resolve(documents.client_id, now=NOW).is_usable(None)
+def test_documents_of_one_host_are_one_app_that_nobody_has_decided_about(documents: Documents) -> None:
+    one = clients.resolve(documents.client_id, now=NOW)
+    documents.reply = Reply(
+        document={**documents.document(), "client_id": f"{documents.url}/other.json", "client_name": "B"}
+    )
+    other = clients.resolve(f"{documents.url}/other.json", now=NOW)
+    assert (one.app, one.app.place, one.app.state) == (other.app, "localhost", App.State.PENDING)
+
+
+def test_nothing_is_fetched_for_a_host_that_is_blocked(documents: Documents) -> None:
+    first = clients.resolve(documents.client_id, now=NOW)
+    App.objects.update(state=App.State.BLOCKED)
+    assert not clients.resolve(documents.client_id, now=NOW + 30 * DAY).is_usable(None)
+    with pytest.raises(clients.UnknownClient, match="blocked"):
+        clients.resolve(f"{documents.url}/other.json", now=NOW)
+    assert len(documents.seen) == 1
+    assert first.app == App.objects.get()
 
 
 def test_the_token_endpoint_fetches_nothing(documents: Documents) -> None:

@@ -10,7 +10,7 @@ from django.test import Client as Http
 from accounts.models import AuditEvent, Credential, Link, User
 from authserver.models import Client, Consent, PendingConnection, ResourceUpstream
 from tests.fakes.server import Reply
-from tests.harness.approval import post
+from tests.harness.approval import post, register_themselves
 from tests.unit.authorize.sitting import Sitting
 from tests.unit.connect.conftest import Scene, heading
 from upstream.models import Provider
@@ -107,7 +107,7 @@ def test_the_page_names_server_app_upstream_and_what_is_new(scene: Scene) -> Non
     ):
         assert words in page
     assert page.count("<strong>new</strong>") == 1
-    Client.objects.update(registration_source=Client.RegistrationSource.DCR)
+    register_themselves()
     assert "calls itself “<bdi>Claude</bdi>”" in scene.http.get(scene.link("notes")).content.decode()
 
 

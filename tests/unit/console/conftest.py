@@ -20,6 +20,8 @@ from accounts import audit
 from accounts.models import AuditEvent, Credential, Link, Revocation, TokenSession, User, VaultKey
 from authserver.models import (
     AccessToken,
+    App,
+    ApprovalRequest,
     Consent,
     Grant,
     IDToken,
@@ -105,6 +107,15 @@ def everything(db: None) -> Everything:
         user,
         resource,
         server,
+        App.objects.get(),
+        ApprovalRequest.objects.create(
+            app=client.app,
+            resource=resource,
+            browser_hash=f"{CANARY}-browser",
+            parameters={"state": f"{CANARY}-state"},
+            requested_at=now,
+            expires_at=soon,
+        ),
         TokenSession.objects.get(),
         Credential.objects.get(),
         Link.objects.get(),

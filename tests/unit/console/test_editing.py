@@ -108,11 +108,15 @@ def test_a_private_scheme_may_be_registered(superuser: Http) -> None:
 
 def test_a_client_that_registered_itself_can_be_limited_but_not_rewritten(superuser: Http) -> None:
     client = make_client(registration_source="dcr")
-    form = {**APP, "name": "Rewritten", "allowed_scopes": "mcp:tools", "verified": "on"}
+    form = {**APP, "name": "Rewritten", "allowed_scopes": "mcp:tools", "vouched_for": "on"}
     assert superuser.post(f"{CLIENTS}{client.pk}/change/", form).status_code == 302
     client.refresh_from_db()
     assert (client.name, client.redirect_uris) == ("A client", "http://127.0.0.1:7777/callback")
-    assert (client.token_endpoint_auth_method, client.allowed_scopes, client.verified) == ("none", "mcp:tools", True)
+    assert (client.token_endpoint_auth_method, client.allowed_scopes, client.vouched_for) == (
+        "none",
+        "mcp:tools",
+        False,
+    )
     assert superuser.post(f"{CLIENTS}{client.pk}/new-secret/").status_code == 404
 
 

@@ -21,6 +21,7 @@ from accounts.models import AuditEvent, Revocation, TokenSession
 from authserver.housekeeping_purges import KEPT, PURGES, RECEIPTS_KEPT, Purge
 from authserver.models import (
     AccessToken,
+    ApprovalRequest,
     Grant,
     InitialAccessToken,
     PendingAuthorization,
@@ -51,6 +52,13 @@ def pending_authorization(given: Approval, ended_at: datetime) -> Model:
 def pending_connection(given: Approval, ended_at: datetime) -> Model:
     return PendingConnection.objects.create(
         id=uuid.uuid4(), browser_hash="", tsid=given.tsid, user_id=given.user.pk, provider="x", created_at=NOW,
+        expires_at=ended_at,
+    )  # fmt: skip
+
+
+def approval_request(given: Approval, ended_at: datetime) -> Model:
+    return ApprovalRequest.objects.create(
+        app=given.client.app, resource=given.resource, browser_hash=uuid.uuid4().hex, parameters={}, requested_at=NOW,
         expires_at=ended_at,
     )  # fmt: skip
 
@@ -111,6 +119,7 @@ def receipt(given: Approval, ended_at: datetime, **fields: Any) -> Model:
 
 KINDS: dict[type[Model], Make] = {
     PendingAuthorization: pending_authorization,
+    ApprovalRequest: approval_request,
     PendingConnection: pending_connection,
     Visit: visit,
     BrowserSession: browser_session,
@@ -165,7 +174,7 @@ def test_a_lineage_in_use_and_its_session_stay() -> None:
     approval = approve()
     tokens = approval.redeem()
     later = timezone.now() + timedelta(days=2)
-    assert [purge.batch(now=later, limit=10) for purge in PURGES] == [0, 0, 0, 0, 1, 0, 0, 0, 0, 0]  # its code
+    assert [purge.batch(now=later, limit=10) for purge in PURGES] == [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]  # its code
     assert post(approval.refresh_form(tokens["refresh_token"])).status_code == 200
 
 

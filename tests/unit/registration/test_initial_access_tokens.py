@@ -104,7 +104,7 @@ def test_under_approval_it_is_the_approval() -> None:
     with in_force(mode="approval"):
         assert register_with(token).status_code == 201
         assert register_with(token).status_code == 201, "used up, and so like one without"
-    assert [client.is_usable(None) for client in Client.objects.order_by("id")] == [True, False]
+    assert [client.vouched_for for client in Client.objects.order_by("id")] == [True, False]
 
 
 def test_where_everybody_may_register_none_is_used_up() -> None:

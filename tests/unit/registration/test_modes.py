@@ -6,7 +6,7 @@ import pytest
 from pytest_django import Settings
 
 from authserver import limits
-from authserver.models import Client
+from authserver.models import App, Client
 from tests.harness.policies import in_force
 from tests.harness.registration import REDIRECT_URI, manage, register, registered, send
 
@@ -34,22 +34,36 @@ def test_token_wants_an_initial_access_token_and_knows_none(authorization: str) 
     assert not Client.objects.exists()
 
 
-def test_approval_registers_a_client_that_cannot_be_used_until_an_operator_enables_it() -> None:
+def test_approval_registers_everybody() -> None:
+    """Whether they may be used is asked where somebody wants to: `tests/unit/apps`."""
     with in_force(mode="approval"):
         given = registered()
-        client = Client.objects.get()
-        assert not client.is_usable(None)
         assert manage("GET", given).json() == given
 
 
-def test_under_approval_a_client_that_becomes_another_one_waits_again() -> None:
+def test_whoever_becomes_another_app_is_vouched_for_by_nobody_and_undecided_again() -> None:
     given = registered(client_name="Before")
+    Client.objects.update(vouched_for=True)
+    App.objects.update(state=App.State.APPROVED)
     same = {"client_id": given["client_id"], "redirect_uris": [REDIRECT_URI], "client_name": "Before"}
-    with in_force(mode="approval"):
-        assert manage("PUT", given, {**same, "software_version": "2"}).status_code == 200
-        assert Client.objects.get().is_usable(None)
-        assert manage("PUT", given, {**same, "client_name": "After"}).status_code == 200
-        assert not Client.objects.get().is_usable(None)
+    assert manage("PUT", given, {**same, "software_version": "2"}).status_code == 200
+    client = Client.objects.get()
+    assert (client.vouched_for, client.app.state) == (True, App.State.APPROVED)
+    assert manage("PUT", given, {**same, "client_name": "After"}).status_code == 200
+    client = Client.objects.get()
+    assert (client.vouched_for, client.app.name, client.app.state) == (False, "After", App.State.PENDING)
+
+
+def test_nobody_registers_as_a_blocked_app_nor_becomes_one_nor_leaves_one() -> None:
+    bad, good = registered(client_name="Bad"), registered(client_name="Good")
+    App.objects.filter(name="Bad").update(state=App.State.BLOCKED)
+    answer = register(client_name="BAD (again)")
+    assert (answer.status_code, answer.json()["error"]) == (403, "access_denied")
+    for given, name in ((good, "Bad"), (bad, "Good"), (bad, "Bad")):
+        body = {"client_id": given["client_id"], "redirect_uris": [REDIRECT_URI], "client_name": name}
+        assert manage("PUT", given, body).status_code == 403
+    assert sorted(Client.objects.values_list("name", "app__name")) == [("Bad", "Bad"), ("Good", "Good")]
+    assert manage("DELETE", bad).status_code == 204
 
 
 def test_a_mode_nobody_knows_lets_nobody_in() -> None:

@@ -86,8 +86,8 @@ def test_one_that_was_used_goes_after_90_days_without_a_session() -> None:
 
 @pytest.mark.parametrize(
     "columns",
-    [{"registration_source": "manual"}, {"registration_source": "cimd"}, {"verified": True}, {"disabled_at": NOW}],
-    ids=["static", "by document", "confirmed", "disabled"],
+    [{"registration_source": "manual"}, {"registration_source": "cimd"}, {"disabled_at": NOW}],
+    ids=["static", "by document", "disabled"],
 )
 def test_what_is_an_operators_word_stays(columns: dict[str, Any]) -> None:
     used("kept", 400 * DAY)

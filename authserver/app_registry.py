@@ -1,0 +1,56 @@
+"""Deciding about apps: one way for the console and for whatever else decides."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from accounts import audit
+from authserver import cascade, look_alikes
+from authserver.models import App
+
+
+class NotVerifiable(Exception):
+    """Anybody's registration could be taken for this app: it can be approved, and not verified."""
+
+
+def decide(app: App, state: str, *, actor: str, reason: str = "", now: datetime, address: str | None = None) -> int:
+    """Set an app's state, and say how many sessions that ended: blocking ends all it has.
+
+    The state is committed before the first session ends: from then on none of its codes, refresh tokens and sessions is
+    good for anything, however far the rest gets. Raises `NotVerifiable`.
+    """
+    if state == App.State.VERIFIED and not app.can_be_verified:
+        raise NotVerifiable
+    with transaction.atomic():
+        app.state, app.decided_at, app.decided_by = App.State(state), now, actor
+        app.save(update_fields=["state", "decided_at", "decided_by"])
+        audit.record(f"app.{state}", actor=actor, reason=reason, address=address, now=now,
+                     app=str(app.pk), name=app.name, place=app.place[:200])  # fmt: skip
+    return cascade.revoke_app(app, reason="app blocked", actor=actor) if app.is_blocked else 0
+
+
+def looks_like(app: App) -> str:
+    """The name of an app that operators answer for and that this one could be taken for; empty where there is none."""
+    if app.is_approved or not app.skeleton:
+        return ""
+    return answered_for().filter(skeleton=app.skeleton).exclude(pk=app.pk).values_list("name", flat=True).first() or ""
+
+
+def answered_for() -> QuerySet[App]:
+    """The apps that others imitate: verified ones, and those that an operator configured."""
+    return App.objects.filter(Q(state=App.State.VERIFIED) | Q(kind=App.Kind.CONFIGURED)).order_by("pk")
+
+
+def imitations(app: App, likeness: str) -> list[str]:
+    """What is suspicious about its name: "looks_like", "claims", "mixed_scripts". `likeness` is what `looks_like` said."""
+    if app.is_approved:
+        return []
+    found = {
+        "looks_like": bool(likeness),
+        "claims": look_alikes.claims_something(app.name),
+        "mixed_scripts": look_alikes.mixes_scripts(app.name),
+    }
+    return [kind for kind, is_so in found.items() if is_so]

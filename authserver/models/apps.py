@@ -1,0 +1,128 @@
+"""The app registry: what operators decide about, where registrations are many."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from authserver.app_identity import Identity
+
+
+class App(models.Model):
+    """What people take for one app: every registration of one publisher, or of one name that is answered at one place.
+
+    `key` is the digest of what makes it one (`authserver.app_identity`), `place` that in words: the host of its metadata
+    documents, or the pattern of its redirect URIs. `skeleton` is the same for names that look alike. `state` is an
+    operator's decision and nobody else's; what a pending app may do is up to the registration mode in force.
+    """
+
+    class Kind(models.TextChoices):
+        CIMD = "cimd", _("publishes metadata documents")
+        NAMED = "named", _("registers itself")
+        CONFIGURED = "configured", _("configured by an operator")
+
+    class State(models.TextChoices):
+        PENDING = "pending", _("pending")
+        APPROVED = "approved", _("approved")
+        VERIFIED = "verified", _("verified")
+        BLOCKED = "blocked", _("blocked")
+
+    key = models.CharField(max_length=64, unique=True, editable=False)
+    kind = models.CharField(_("how it is known"), max_length=10, choices=Kind, editable=False)
+    name = models.CharField(max_length=255, blank=True, editable=False)
+    place = models.CharField(_("where it is answered"), max_length=2048, blank=True, db_index=True, editable=False)
+    skeleton = models.CharField(max_length=255, blank=True, db_index=True, editable=False)
+    state = models.CharField(max_length=8, choices=State, default=State.PENDING)
+    note = models.TextField(_("note for operators"), blank=True)
+    told = models.CharField(
+        _("what people are told"),
+        max_length=500,
+        blank=True,
+        help_text=_("Shown to whoever is refused, beside the plain refusal."),
+    )
+    allowed_scopes = models.TextField(
+        _("scopes it may ask for"), blank=True, help_text=_("Empty: all of the resource's.")
+    )
+    reusable_refresh_tokens = models.BooleanField(
+        _("refresh tokens are used again and again"),
+        default=False,
+        help_text=_(
+            "Only for an app that cannot store a new refresh token each time. A stolen one then works beside the app "
+            "until the session ends, and nothing shows it (RFC 9700 section 4.14.2)."
+        ),
+    )
+    created_at = models.DateTimeField(_("first seen"), default=timezone.now, editable=False)
+    decided_at = models.DateTimeField(null=True, blank=True, editable=False)
+    decided_by = models.CharField(max_length=150, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("app")
+        indexes = [models.Index(fields=["state", "-id"], name="app_state")]
+
+    def __str__(self) -> str:
+        return " · ".join(part for part in (self.name or str(_("without a name")), self.place) if part)
+
+    @classmethod
+    def of(cls, found: Identity) -> App:
+        """The app of this identity, made where there is none; one statement where there is."""
+        seen = {"kind": found.kind, "name": found.name, "place": found.place, "skeleton": found.skeleton}
+        app, _new = cls.objects.get_or_create(key=found.key, defaults=seen)
+        return app
+
+    @property
+    def is_blocked(self) -> bool:
+        return self.state == self.State.BLOCKED
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether an operator let it in: by a decision, or by configuring it."""
+        return self.kind == self.Kind.CONFIGURED or self.state in {self.State.APPROVED, self.State.VERIFIED}
+
+    @property
+    def can_be_verified(self) -> bool:
+        """Whether nobody else can be taken for it.
+
+        A self-chosen name that is answered on a person's own computer, or at a private-use scheme, is anybody's.
+        """
+        return self.kind != self.Kind.NAMED or all(place.startswith("https://") for place in self.place.split())
+
+    @property
+    def is_verified(self) -> bool:
+        return self.state == self.State.VERIFIED and self.can_be_verified
+
+    @property
+    def name_is_checked(self) -> bool:
+        """Whether its name may stand without quotation marks: an operator answers for it."""
+        return self.is_verified or self.kind == self.Kind.CONFIGURED
+
+
+class ApprovalRequest(models.Model):
+    """Somebody who wants to use an app that waits for an operator: the queue, and how the same tab goes on.
+
+    One for each browser, app and resource. `parameters` is the client's authorization request.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    app = models.ForeignKey(App, on_delete=models.CASCADE, related_name="requests")
+    resource = models.ForeignKey("Resource", on_delete=models.CASCADE, related_name="+")
+    browser_hash = models.CharField(max_length=64)
+    user_id = models.UUIDField(null=True, blank=True)
+    client_id = models.CharField(max_length=2048)
+    note = models.CharField(max_length=500, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    parameters = models.JSONField()
+    requested_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = _("request for approval")
+        verbose_name_plural = _("requests for approval")
+        constraints = [
+            models.UniqueConstraint(fields=["app", "resource", "browser_hash"], name="one_approval_request_a_browser")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
