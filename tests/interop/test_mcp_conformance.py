@@ -16,23 +16,27 @@ from tests.harness import processes
 from tests.harness.oauth import OAuthClient
 from tests.harness.person import Person
 from tests.harness.server import Server
-from tests.interop import runner
-from tests.interop.runner import Runner
+from tests.interop import npm
+from tests.interop.npm import Packages
 
 pytestmark = pytest.mark.interop
 
+PINS = Path(__file__).parent / "conformance"
+ENTRY = "@modelcontextprotocol/conformance/dist/index.js"
 PATIENCE_SECONDS = 60.0
 AUTHORIZATION_URL = re.compile(r"^https?://\S+[?&]response_type=code\S*$", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
-def conformance() -> Runner:
-    return runner.installed()
+def conformance() -> Packages:
+    return npm.installed(PINS)
 
 
-def run(conformance: Runner, server: Server, directory: Path, *arguments: str) -> tuple[list[dict[str, Any]], str]:
+def run(conformance: Packages, server: Server, directory: Path, *arguments: str) -> tuple[list[dict[str, Any]], str]:
     """The runner's checks and its whole output; a person walks to wherever it asks somebody to go."""
-    command = conformance.command("authorization", "--url", server.issuer, "--output-dir", str(directory), *arguments)
+    command = conformance.command(
+        ENTRY, "authorization", "--url", server.issuer, "--output-dir", str(directory), *arguments
+    )
     output = ""
     with subprocess.Popen(
         command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -55,7 +59,7 @@ def run(conformance: Runner, server: Server, directory: Path, *arguments: str) -
 
 @pytest.mark.parametrize("resource", [None, "/demo/mcp"], ids=["without resource", "with resource"])
 def test_every_check_of_the_authorization_mode_succeeds(
-    conformance: Runner, demo_server: Server, tmp_path: Path, resource: str | None
+    conformance: Packages, demo_server: Server, tmp_path: Path, resource: str | None
 ) -> None:
     """With a public client: where metadata offers `none`, the runner never sends a secret."""
     port = processes.free_port()
