@@ -11,6 +11,7 @@ What the person meets on the way is in `person.seen`, so that a test can say in 
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, parse_qsl, urljoin, urlsplit
@@ -20,6 +21,7 @@ import httpx
 from tests.harness.page import Choice, Form, Page, read
 
 MAX_STEPS = 30
+CALLBACK_SECONDS = 20.0
 _HEADERS = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8", "Accept-Language": "en"}
 
 
@@ -72,8 +74,19 @@ class Person:
         return self.walk(url, until=redirect_uri)
 
     def return_to_client(self, url: str) -> httpx.Response:
-        """`authorize`, and then fetch the client's address as a browser does."""
-        return self.browser.get(self.authorize(url), headers=_navigation("cross-site"))
+        """`authorize`, and then fetch the client's address as a browser does.
+
+        Some clients send the person away before they listen, so one that refuses the connection is tried again for a while.
+        """
+        callback = self.authorize(url)
+        deadline = time.monotonic() + CALLBACK_SECONDS
+        while True:
+            try:
+                return self.browser.get(callback, headers=_navigation("cross-site"))
+            except httpx.ConnectError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
 
     def visit(self, url: str) -> Page:
         """Open a page, press what goes on, and give the page where that ends; raises `Stuck` at an error page."""

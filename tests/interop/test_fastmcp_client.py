@@ -9,7 +9,6 @@ import webbrowser
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 from fastmcp import Client
 from fastmcp.client.auth import OAuth
@@ -38,22 +37,10 @@ class Desktop:
 
     def open(self, url: str) -> bool:
         self.opened.append(url)
-        walk = threading.Thread(target=self._walk, args=(url,))
+        walk = threading.Thread(target=self.person.return_to_client, args=(url,))
         self._walks.append(walk)
         walk.start()
         return True
-
-    def _walk(self, url: str) -> None:
-        callback = self.person.authorize(url)
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            try:
-                httpx.get(callback)
-                return
-            except httpx.TransportError:  # FastMCP opens the browser before it listens
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
 
     def close(self) -> None:
         for walk in self._walks:

@@ -9,7 +9,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.harness import processes
@@ -48,7 +47,7 @@ def run(conformance: Packages, server: Server, directory: Path, *arguments: str)
             for line in process.stdout:
                 output += line
                 if match := AUTHORIZATION_URL.match(line.strip()):
-                    httpx.get(Person("Ada").authorize(match.group()))
+                    Person("Ada").return_to_client(match.group())
             process.wait()
         finally:
             watchdog.cancel()
