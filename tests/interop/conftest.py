@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -20,19 +20,25 @@ resources:
     name: Interoperability example
     scopes: {{"{scope}": use its tools}}
     upstreams: [{{name: demo, scopes: ["demo:read"], required: true}}]
+  - identifier: {at_root}
+    name: A server at the root of its host
+    scopes: {{"{scope}": use its tools}}
+    upstreams: [{{name: demo, scopes: ["demo:read"], required: true}}]
 resource_servers:
   - client_id: {server_id}
     client_secret: {{file: {secret_file}}}
-    resources: ["{identifier}"]
+    resources: ["{identifier}", "{at_root}"]
 """
+AT_ROOT = "https://mcp.example.com"  # nobody listens there, and nobody has to
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """`authserver.issuer` signs people in for `mcp.url`."""
+    """`authserver.issuer` signs people in for `mcp.url` and for `AT_ROOT`; `secret` is the resource server's of both."""
 
     authserver: Server
     mcp: Example
+    secret: str = field(repr=False)
 
     def turn(self, **knobs: object) -> None:
         """Turn knobs of the demo identity provider; without any, put them all back."""
@@ -49,6 +55,7 @@ def deployment(start_server: StartServer, tmp_path_factory: pytest.TempPathFacto
     file.write_text(
         CONFIGURATION.format(
             identifier=example.address(port),
+            at_root=AT_ROOT,
             scope=example.SCOPE,
             server_id=example.SERVER_ID,
             secret_file=secret_file,
@@ -57,4 +64,4 @@ def deployment(start_server: StartServer, tmp_path_factory: pytest.TempPathFacto
     applied = authserver.manage("apply_config", str(file))
     assert applied.returncode == 0, applied.stdout + applied.stderr
     with example.running(directory, issuer=authserver.issuer, secret=secret, port=port) as mcp:
-        yield Deployment(authserver, mcp)
+        yield Deployment(authserver, mcp, secret)
