@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 from authserver import look_alikes, redirects
 
 MAX_PLACE = 2048
+LOOPBACK = "loopback"
+"""The place of every redirect URI on a person's own computer."""
 _ASIDE = re.compile(r"\s*[(\[{][^()\[\]{}]*[)\]}]\s*$")
 _VERSION = re.compile(r"\bv?\d+(?:\.\d+)+(?:[-+][\w.]+)?\b|\bv\d+\b")
 _DIGIT, _HUMP = re.compile(r"\d"), re.compile(r"[a-z][A-Z]")
@@ -66,7 +68,7 @@ def pattern(uri: str) -> str:
     """
     kind = redirects.kind_of(uri)
     if kind == "loopback":
-        return "loopback"
+        return LOOPBACK
     parts = urlsplit(uri)
     if kind == "private_scheme":
         return f"{parts.scheme.lower()}://{parts.netloc.lower()}" if parts.netloc else f"{parts.scheme.lower()}:"

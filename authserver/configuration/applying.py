@@ -7,8 +7,8 @@ from pathlib import Path
 from django.db import connection, transaction
 
 from accounts import audit
-from authserver import policy
-from authserver.configuration import document, pruning, steps
+from authserver import cascade, policy
+from authserver.configuration import apps, document, pruning, steps
 from authserver.configuration.problems import Problems
 from authserver.configuration.steps import Report
 from authserver.models import Resource
@@ -36,6 +36,7 @@ def apply(file: Path, *, prune: bool = False, dry_run: bool = False, actor: str 
         steps.resource_servers(configuration, report)
         steps.clients(configuration, report, problems)
         steps.policy(configuration, report)
+        blocked = apps.apply(configuration, report, actor=actor)
         problems.check(file.name)
         if prune:
             pruning.prune(configuration, report, actor=actor, dry_run=dry_run)
@@ -46,6 +47,8 @@ def apply(file: Path, *, prune: bool = False, dry_run: bool = False, actor: str 
         elif report.changes:
             audit.record("config.applied", actor=actor, file=file.name, pruned=prune, changes=report.changes)
     policy.forget()
+    for app in blocked if not dry_run else ():
+        cascade.revoke_app(app, reason="app blocked", actor=actor)
     return report
 
 

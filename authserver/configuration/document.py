@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from authserver.configuration import callers, policy, resources, upstreams
+from authserver.configuration import apps, callers, policy, resources, upstreams
 from authserver.configuration.entries import Client, Configuration, Entry, Resource, ResourceServer
 from authserver.configuration.problems import Problems, Refused
 from authserver.configuration.reading import Fields, guess
@@ -29,6 +29,7 @@ def read(file: Path, problems: Problems) -> Configuration:
             top, "resource_servers", lambda entry: callers.read_resource_server(entry, directory)
         ),
         clients=_section(top, "clients", lambda entry: callers.read_client(entry, directory)),
+        apps=_section(top, "apps", apps.read),
         lifetimes=policy.lifetimes(fields) if (fields := top.fields("lifetimes")) else None,
         registration=policy.registration(fields) if (fields := top.fields("registration")) else None,
     )
@@ -54,6 +55,7 @@ def _compare(configuration: Configuration, problems: Problems) -> None:
     )
     _unique(((entry.client_id, "client_id", entry) for entry in both), problems)
     _one_default(configuration.resources or (), problems)
+    _unique_apps(configuration, problems)
 
 
 def _unique(named: Iterable[tuple[str, str, Entry]], problems: Problems) -> None:
@@ -71,6 +73,17 @@ def _one_default(entries: Iterable[Resource], problems: Problems) -> None:
     for entry in defaults[1:]:
         first = defaults[0].line
         problems.add(entry.line, f"{entry.key}.default", f"is a second default (first in line {first})", "keep one")
+
+
+def _unique_apps(configuration: Configuration, problems: Problems) -> None:
+    """Two entries that are one app, however they are written."""
+    seen: dict[str, int] = {}
+    for entry in configuration.apps or ():
+        key = entry.identity.key if entry.identity else ""
+        if key in seen:
+            problems.add(entry.line, entry.key, f"is the app that line {seen[key]} names", "keep one")
+        elif key:
+            seen[key] = entry.line
 
 
 def check_references(

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from authserver.app_identity import Identity
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -71,6 +73,14 @@ class Client(Entry):
 
 
 @dataclass(frozen=True)
+class App(Entry):
+    """A decision about an app. `values` are the fields of `authserver.models.App` that an operator decides."""
+
+    identity: Identity | None
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Configuration:
     """The whole file. A section that is not there is None."""
 
@@ -78,5 +88,6 @@ class Configuration:
     resources: tuple[Resource, ...] | None
     resource_servers: tuple[ResourceServer, ...] | None
     clients: tuple[Client, ...] | None
+    apps: tuple[App, ...] | None
     lifetimes: dict[str, int] | None
     registration: dict[str, Any] | None

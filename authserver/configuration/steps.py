@@ -51,7 +51,7 @@ class Report:
         self.changes.append(f"- {kind} {name}")
 
 
-def _differing(row: Model, values: Mapping[str, Any]) -> list[str]:
+def set_differing(row: Model, values: Mapping[str, Any]) -> list[str]:
     """Set what differs; the names of it."""
     differing = [name for name, value in values.items() if getattr(row, name) != value]
     for name in differing:
@@ -83,7 +83,7 @@ def _update_upstream(row: Provider, entry: Upstream, report: Report, problems: P
             "give the new one another name",
         )
         return
-    differing = _differing(row, entry.values)
+    differing = set_differing(row, entry.values)
     if _differs(row, entry.secret):
         secret = entry.secret or Secret("", "")
         providers.set_client_secret(row, secret.value, secret.source)
@@ -118,7 +118,7 @@ def resources(configuration: Configuration, report: Report) -> None:
             _set_needed(row, entry)
             report.added("resource", entry.identifier)
             continue
-        differing = _differing(row, {"identifier": entry.identifier, **entry.values})
+        differing = set_differing(row, {"identifier": entry.identifier, **entry.values})
         if differing:
             row.save(update_fields=differing)
         if _set_needed(row, entry):
@@ -177,7 +177,7 @@ def resource_servers(configuration: Configuration, report: Report) -> None:
 
 
 def _update_resource_server(row: ResourceServerRow, entry: ResourceServer, wanted: set[int], report: Report) -> None:
-    differing = _differing(row, {"name": entry.name})
+    differing = set_differing(row, {"name": entry.name})
     if not _is_stored(entry.secret, row.client_secret):
         row.client_secret = hashed(entry.secret)
         differing.append("client_secret")
@@ -213,7 +213,7 @@ def clients(configuration: Configuration, report: Report, problems: Problems) ->
 
 
 def _update_client(row: ClientRow, entry: Client, report: Report) -> None:
-    differing = _differing(row, entry.values)
+    differing = set_differing(row, entry.values)
     if entry.secret and not _is_stored(entry.secret, row.client_secret):
         row.client_secret = hashed(entry.secret)
         differing.append("client_secret")

@@ -82,7 +82,7 @@ class AppAdmin(ConsoleAdmin):
     """Searched by name, in whatever letters: look-alikes are found with it."""
 
     form = AppForm
-    list_display = ("__str__", "kind", "state", "registrations", "people", "waiting", "suspicion", "created_at")
+    list_display = ("__str__", "state", "suspicion", "registrations", "people", "waiting")
     list_filter = (QueueFilter, "state", "kind")
     searched = ("place",)
     search_help_text = gettext_lazy("A name, or a host")
@@ -138,7 +138,7 @@ class AppAdmin(ConsoleAdmin):
     def waiting(self, app: App) -> str:
         count, last = app.request_count, app.last_request  # type: ignore[attr-defined]  # annotated above
         if not count:
-            return ""
+            return "-"
         when = timezone.localtime(last).strftime("%Y-%m-%d %H:%M")
         return ngettext("%(count)d time, last %(when)s", "%(count)d times, last %(when)s", count) % {
             "count": count, "when": when,
@@ -148,7 +148,7 @@ class AppAdmin(ConsoleAdmin):
     def suspicion(self, app: App) -> str:
         likeness = app.likeness or ""  # type: ignore[attr-defined]  # annotated above
         found = app_registry.imitations(app, likeness)
-        return "; ".join(str(SUSPICIONS[kind]) % {"name": likeness} for kind in found)
+        return "; ".join(str(SUSPICIONS[kind]) % {"name": likeness} for kind in found) or "-"
 
     @admin.display(description=gettext_lazy("who asked"))
     def requests(self, app: App) -> SafeString:
@@ -159,7 +159,7 @@ class AppAdmin(ConsoleAdmin):
              _("signed in as %s") % one.user_id if one.user_id else _("not signed in"), one.address or "", one.note)
             for one in newest
         )  # fmt: skip
-        return format_html("<ul>{}</ul>", format_html_join("", "<li>{} · {} · {} · {}<br>{}</li>", lines))
+        return format_html_join("", "<p>{} · {} · {} · {}<br>{}</p>", lines)
 
     def save_model(self, request: HttpRequest, obj: App, form: Any, change: bool) -> None:
         """The state is decided in the one way there is; the rest is just written."""

@@ -8,7 +8,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from authserver.app_identity import Identity
+from authserver.app_identity import LOOPBACK, Identity
 
 
 class App(models.Model):
@@ -63,7 +63,8 @@ class App(models.Model):
         indexes = [models.Index(fields=["state", "-id"], name="app_state")]
 
     def __str__(self) -> str:
-        return " · ".join(part for part in (self.name or str(_("without a name")), self.place) if part)
+        place = self.place.replace(LOOPBACK, str(_("on people's own devices")))
+        return " · ".join(part for part in (self.name or str(_("without a name")), place) if part)
 
     @classmethod
     def of(cls, found: Identity) -> App:

@@ -171,6 +171,10 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
             suspicions=["looks_like", "claims", "mixed_scripts"],
         ),
     ),
+    "consent-scripts": (
+        "authorize/consent.html",
+        consent(client_name="Cl\u0430ude", suspicions=["mixed_scripts"]),
+    ),
     "approval": ("authorize/approval.html", approval()),
     "approval-rude": (
         "authorize/approval.html",

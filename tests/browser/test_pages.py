@@ -38,12 +38,15 @@ def test_it_stays_on_the_phone_when_read_from_right_to_left(browser: Browser, ga
 
 
 @every_page
-def test_it_is_small_and_brings_no_script_and_no_inline_style(page: Page, gallery: str, name: str) -> None:
+def test_it_is_small_and_brings_no_inline_code_or_style(page: Page, gallery: str, name: str) -> None:
     sizes: dict[str, int] = {}
     page.on("response", lambda response: sizes.update({response.url: len(response.body() if response.ok else b"")}))
     answer = page.goto(gallery + name, wait_until="networkidle")
     assert answer is not None
-    assert not re.search(r"<script|<style|\sstyle=|\son[a-z]+=", answer.text())
+    text = answer.text()
+    if name.startswith("waiting"):  # it goes on by itself; whoever has no scripts follows its link
+        text = re.sub(r'<script src="/static/[a-z0-9.]+" defer></script>', "", text, count=1)
+    assert not re.search(r"<script|<style|\sstyle=|\son[a-z]+=", text)
     assert len(sizes) >= 2  # the page and its stylesheet
     assert sum(sizes.values()) < MAX_PAGE_BYTES
 

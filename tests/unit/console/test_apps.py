@@ -50,7 +50,7 @@ def test_hundreds_of_registrations_are_one_line(superuser: Http) -> None:
     app = App.objects.get()
     page = superuser.get(APPS).content.decode()
     assert page.count('class="field-__str__"') == 1
-    assert "Claude Code · loopback" in page
+    assert "Claude Code · on people&#x27;s own devices" in page
     assert f'<a href="{CLIENTS}?app={app.pk}">40</a>' in page
     assert '<td class="field-people">34</td>' in page
     make_client(name="Another", registration_source="dcr")
