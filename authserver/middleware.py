@@ -8,6 +8,7 @@ from collections.abc import Callable
 import structlog
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext, gettext_noop
 
 from authserver.conf import load
 from authserver.errors import OAuthError, json_response
@@ -18,8 +19,13 @@ MACHINE_PATHS = ("/oauth/token", "/oauth/register", "/.well-known/", "/api/")
 
 def speaks_json(request: HttpRequest) -> bool:
     """Whether this path is a machine's: its errors are JSON."""
+    return under(request, MACHINE_PATHS)
+
+
+def under(request: HttpRequest, paths: tuple[str, ...]) -> bool:
+    """Whether the path begins like one of these, which leave out that of the issuer."""
     prefix = f"/{load().path}" if load().path else ""
-    return request.path_info.removeprefix(prefix).startswith(MACHINE_PATHS)
+    return request.path_info.removeprefix(prefix).startswith(paths)
 
 
 class RequestId:
@@ -53,16 +59,16 @@ class EdgeGuard:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not (length.isascii() and length.isdigit()) or int(length) > self.MAX_BODY_BYTES:
-            return self.refuse(request, 413, f"The request body is larger than {self.MAX_BODY_BYTES} bytes.")
+            return self.refuse(request, 413, gettext_noop("The request body is larger than 64 KiB."))
         if "\x00" in request.path_info or "\ufffd" in request.path_info:
-            return self.refuse(request, 400, "The path is not valid.")
+            return self.refuse(request, 400, gettext_noop("The path is not valid."))
         try:
             request.get_host()
         except DisallowedHost:
-            return self.refuse(request, 400, "This server does not answer to that host name.")
+            return self.refuse(request, 400, gettext_noop("This server does not answer to that host name."))
         return self.get_response(request)
 
     def refuse(self, request: HttpRequest, status: int, words: str) -> HttpResponse:
         if speaks_json(request):
             return json_response(OAuthError("invalid_request", words).as_json(), status)
-        return HttpResponse(f"{words}\n", status=status, content_type="text/plain; charset=utf-8")
+        return HttpResponse(f"{gettext(words)}\n", status=status, content_type="text/plain; charset=utf-8")

@@ -72,7 +72,8 @@ class Visit(models.Model):
     """A person on the way to a provider and back: one use of one `state`.
 
     Only the state's hash is kept; PKCE verifier and nonce are derived from the state and our secret key, so a copy of
-    the database cannot finish anybody's sign-in.
+    the database cannot finish anybody's sign-in. `language` is the one that the app asked
+    for, if it did.
     """
 
     class Purpose(models.TextChoices):
@@ -97,6 +98,7 @@ class Visit(models.Model):
     scopes = models.JSONField(default=list)
     redirect_uri = models.CharField(max_length=2048)
     return_path = models.CharField(max_length=2048)
+    language = models.CharField(max_length=16, blank=True)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
     claimed_at = models.DateTimeField(null=True, blank=True)

@@ -15,7 +15,7 @@ import structlog
 from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import render
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.views.decorators.cache import never_cache
 
 from accounts import audit
@@ -46,6 +46,8 @@ def callback(request: HttpRequest, upstream: str = "") -> HttpResponse:
     visit = visits.find(state)
     if visit is None:
         return _page(request, "state_unknown", upstream)
+    if visit.language:  # what the app asked for, which is in no address here
+        translation.activate(visit.language)
     if browser_hash(request) != visit.browser_hash:
         return _page(request, "another_browser", visit.provider.name)
     if request.path != urlsplit(visit.redirect_uri).path:

@@ -42,6 +42,7 @@ def begin(
     login_hint: str = "",
     prompt: str = "",
     ui_locales: str = "",
+    language: str = "",
     max_age: int | None = None,
 ) -> str:
     """Note the visit and answer the URL at the provider to send the browser to.
@@ -82,6 +83,7 @@ def begin(
         scopes=list(transaction.scopes),
         redirect_uri=transaction.redirect_uri,
         return_path=return_path,
+        language=language,
         created_at=now,
         expires_at=now + timedelta(seconds=min(lifetime_seconds, MAX_LIFETIME_SECONDS)),
     )

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from authserver import clients, redirects
+from authserver import clients, languages, redirects
 from authserver.authorize.request import AuthorizationRequest, Destination
 from authserver.errors import OAuthError
 from authserver.models import Client, Resource, ResourceUpstream
@@ -188,14 +188,14 @@ def openid(raw: dict[str, str], client: Client, values: dict[str, Any]) -> None:
     max_age = raw.get("max_age")
     if max_age is not None and not re.fullmatch(r"[0-9]{1,9}", max_age):
         raise OAuthError("invalid_request", "max_age must be a number of seconds.")
-    for name, limit in (("nonce", 255), ("login_hint", 320), ("ui_locales", 100)):
+    for name, limit in (("nonce", 255), ("login_hint", 320)):
         if len(raw.get(name, "")) > limit:
             raise OAuthError("invalid_request", f"{name} is longer than {limit} characters.")
     values["prompt"] = prompt
     values["max_age"] = int(max_age) if max_age is not None else None
     values["nonce"] = raw.get("nonce", "")
     values["login_hint"] = raw.get("login_hint", "")
-    values["ui_locales"] = raw.get("ui_locales", "")
+    values["ui_locales"] = languages.bounded(raw.get("ui_locales", ""))
 
 
 CHECKS: tuple[Callable[[dict[str, str], Client, dict[str, Any]], None], ...] = (

@@ -17,7 +17,7 @@ from django.urls import reverse
 from accounts import audit
 from accounts.models import User
 from accounts.vault.base import NotConnected
-from authserver import policy
+from authserver import languages, policy
 from authserver.authorize import obstacles, pages
 from authserver.authorize.finish import AlreadyFinished, finish
 from authserver.authorize.obstacles import Obstacle
@@ -173,6 +173,7 @@ def visit(
             login_hint=asked.login_hint,
             prompt=" ".join(sorted(prompt)),
             ui_locales=asked.ui_locales,
+            language=languages.asked_for(asked.ui_locales),
             max_age=asked.max_age,
         )
     except UpstreamError as error:

@@ -27,10 +27,10 @@ def start_again(raw: dict[str, str]) -> str:
 
 def back(asked: AuthorizationRequest, error: str, description: str) -> dict[str, str]:
     """The way back to the client, and what it hears."""
-    app = asked.client.name or _("the app")
+    app = asked.client.name
     return {
         "return_url": error_url(asked.destination, OAuthError(error, description)),
-        "return_label": _("Return to %(app)s") % {"app": app},
+        "return_label": _("Return to %(app)s") % {"app": app} if app else _("Return to the app"),
     }
 
 

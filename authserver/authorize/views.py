@@ -11,12 +11,13 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from accounts import audit
 from accounts.browser import browser_hash
-from authserver import admission, limits, policy
+from authserver import admission, languages, limits, policy
 from authserver.addresses import client_address
 from authserver.admission import Admission
 from authserver.authorize import approval, checks, consent, journey, obstacles, pages, ticket
@@ -49,6 +50,7 @@ def authorize(request: HttpRequest) -> HttpResponse:
         )
     except OAuthError as error:
         return malformed(request, error)
+    languages.speak(given.get("ui_locales", ""))
     wait_seconds = limits.hit("authorize", client_address(request) or "")
     if wait_seconds is not None:
         return too_often(request, wait_seconds)
@@ -150,6 +152,8 @@ def resume(request: HttpRequest, pending_id: uuid.UUID) -> HttpResponse:
     """Back from a provider, or from the page about one: see how it went, and take the next step."""
     now = timezone.now()
     pending = PendingAuthorization.objects.filter(pk=pending_id).first()
+    if pending is not None:
+        languages.speak(pending.parameters["raw"].get("ui_locales", ""))
     if pending is None or browser_hash(request) != pending.browser_hash:
         return pages.not_this_browser(request)
     if pending.finished_at is not None:
@@ -201,7 +205,10 @@ def read_ticket(request: HttpRequest, unverified: str) -> ticket.Ticket | HttpRe
     try:
         found = ticket.loads(unverified, max_age_seconds=policy.current().lifetimes.pending)
     except ticket.Expired as late:
+        languages.speak(late.raw.get("ui_locales", ""))
         return pages.expired(request, late.raw)
+    if found is not None:
+        languages.speak(found.raw.get("ui_locales", ""))
     if found is None or browser_hash(request) != found.browser_hash:
         return pages.not_this_browser(request)
     return found
@@ -226,21 +233,27 @@ def malformed(request: HttpRequest, error: OAuthError) -> HttpResponse:
         request,
         status=400,
         heading=_("The app's request cannot be read"),
-        explanation=error.description,
+        explanation=_("What the app sent is damaged or incomplete. Nothing was approved."),
         steps=(
-            "Go back to the app and connect again.",
-            "If it happens again, tell the app's makers what stands above.",
+            _("Go back to the app and connect again."),
+            _("If it happens again, tell the people who make the app what stands below."),
         ),
+        details=((_("Reason"), error.description),),
     )
 
 
 def too_often(request: HttpRequest, wait_seconds: int) -> HttpResponse:
+    words = ngettext(
+        "Wait one second, then load this page again.",
+        "Wait %(seconds)s seconds, then load this page again.",
+        wait_seconds,
+    )
     response = page(
         request,
         status=429,
         heading=_("Too many sign-ins from your network"),
         explanation=_("To protect everybody, this address has to wait a little."),
-        steps=(_("Wait %(seconds)s seconds, then load this page again.") % {"seconds": wait_seconds},),
+        steps=(words % {"seconds": wait_seconds},),
     )
     response["Retry-After"] = str(wait_seconds)
     return response

@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.models import User
 from authserver.connect.asked import Asked
@@ -144,12 +145,13 @@ def nowhere_to_sign_in(request: HttpRequest, asked: Asked) -> HttpResponse:
 
 
 def too_often(request: HttpRequest, wait_seconds: int) -> HttpResponse:
+    words = ngettext("Wait one second, then try again.", "Wait %(seconds)s seconds, then try again.", wait_seconds)
     response = page(
         request,
         status=429,
         heading=_("Too many attempts from your network"),
         explanation=_("To protect everybody, this address has to wait a little."),
-        steps=(_("Wait %(seconds)s seconds, then try again.") % {"seconds": wait_seconds},),
+        steps=(words % {"seconds": wait_seconds},),
     )
     response["Retry-After"] = str(wait_seconds)
     return response

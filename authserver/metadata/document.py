@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from authserver import policy
+from authserver import languages, policy
 from authserver.client_jwks import ALGORITHMS
 from authserver.client_metadata import AUTH_METHODS, KEY_METHOD
 from authserver.conf import load
@@ -34,7 +34,7 @@ def authorization_server() -> dict[str, Any]:
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
         "claims_parameter_supported": False,
-        "ui_locales_supported": ["en"],
+        "ui_locales_supported": languages.supported(),
     }
     if registration.mode != "closed":
         document["registration_endpoint"] = conf.url("/oauth/register")

@@ -56,6 +56,7 @@ class Migration(migrations.Migration):
                 ('scopes', models.JSONField(default=list)),
                 ('redirect_uri', models.CharField(max_length=2048)),
                 ('return_path', models.CharField(max_length=2048)),
+                ('language', models.CharField(blank=True, max_length=16)),
                 ('created_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField(db_index=True)),
                 ('claimed_at', models.DateTimeField(blank=True, null=True)),

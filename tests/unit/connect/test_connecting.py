@@ -111,6 +111,15 @@ def test_the_page_names_server_app_upstream_and_what_is_new(scene: Scene) -> Non
     assert "calls itself “<bdi>Claude</bdi>”" in scene.http.get(scene.link("notes")).content.decode()
 
 
+def test_all_of_it_is_in_the_language_of_the_persons_browser(scene: Scene) -> None:
+    scene.http.defaults["HTTP_ACCEPT_LANGUAGE"] = "de-CH, en;q=0.5"
+    path = scene.link("notes")
+    assert heading(scene.http.get(path)) == "Example MCP server braucht Zugriff auf Notes"
+    assert heading(scene.press(path)) == "Es geht weiter zu Notes …"
+    assert heading(scene.connect(path)) == "Notes ist verbunden"
+    assert heading(scene.http.get(path)) == "Dieser Link wurde schon benutzt"
+
+
 def test_it_is_in_the_audit_trail(scene: Scene) -> None:
     scene.connect(scene.link("notes"))
     event = AuditEvent.objects.get(event="session.connected")
