@@ -22,9 +22,9 @@ class _Quiet(WSGIRequestHandler):
 
 @pytest.fixture(scope="module")
 def gallery() -> Iterator[str]:
-    """Its address, with a trailing slash. Arabic is switched on beside English, for its direction."""
+    """Its address, with a trailing slash. Arabic is switched on beside our own languages, for its direction."""
     Path(str(settings.STATIC_ROOT)).mkdir(parents=True, exist_ok=True)  # `collectstatic` makes it in a deployment
-    changes = {"ROOT_URLCONF": pages.__name__, "LANGUAGES": [("en", "English"), ("ar", "Arabic")]}
+    changes = {"ROOT_URLCONF": pages.__name__, "LANGUAGES": [*settings.LANGUAGES, ("ar", "Arabic")]}
     with override_settings(**changes), ThreadedWSGIServer(("127.0.0.1", 0), _Quiet) as server:
         server.set_app(WSGIHandler())  # `get_wsgi_application` would set Django up once more, and its logging
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

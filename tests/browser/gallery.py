@@ -1,28 +1,33 @@
 """Every page of ours with contexts that are hard on it, as a URL configuration: `/<name>`.
 
 For looking at pages (`ROOT_URLCONF=tests.browser.gallery`) and for `test_pages`, which reads them in a real browser.
-Names and addresses in here are the longest, rudest and most foreign that the server lets through.
+Names and addresses in here are the longest, rudest and most foreign that the server lets through. What the server says
+of its own stands here as its messages, and is shown in the language of the request.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import path
+from django.utils.translation import gettext
 from django.views.decorators.csrf import csrf_exempt
 
 from authserver.api import schema
 from authserver.failures import server_error
 from authserver.responses import Choices
+from authserver.scopes import IDENTITY_SCOPES
 
+NAMES = {"provider": "Atlassian", "resource": "Example MCP server"}
 RESOURCE = {"resource_name": "Example MCP server", "resource_identifier": "https://mcp.example.com/mcp"}
 SCOPES = [
     {"name": "mcp:tools", "words": "use its tools"},
-    {"name": "profile", "words": "know your name"},
-    {"name": "email", "words": "know your e-mail address"},
+    {"name": "profile", "words": IDENTITY_SCOPES["profile"]},
+    {"name": "email", "words": IDENTITY_SCOPES["email"]},
 ]
 GITHUB = {"title": "GitHub", "scopes": ["repo", "read:user"], "why": ""}
 FORM = {"form_action": "/decide", "form_fields": [("request", "opaque-value"), ("state", "<&\"'>")], "lasts_days": 30}
@@ -250,12 +255,13 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "error-unknown-client": (
         "authorize/error.html",
         {
-            "heading": "This app is not known here",
-            "explanation": "It uses a registration that this server does not have, or no longer has.",
+            "heading": "This app is not registered here",
+            "explanation": "The app that sent you here is not known to this server. Its registration may have been "
+            "removed, or it belongs to another server.",
             "steps": [
-                "In the app, remove this MCP server and add it again: the app then registers anew.",
-                "In Claude Code: run /mcp, choose the server, then “Clear authentication”.",
-                "Writing the app? Treat this 400 as “register again”.",
+                "Go back to the app, remove this connection there and add it again: that registers the app anew.",
+                "In Claude Code or VS Code, clear the saved sign-in of this MCP server and connect again.",
+                "For developers: register at /oauth/register and use the client_id you are given.",
             ],
             "details": [("client_id", "c" * 300)],
             "return_url": "",
@@ -268,12 +274,12 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "error-redirect-uri": (
         "authorize/error.html",
         {
-            "heading": "The app asked for an answer at an address it has not registered",
-            "explanation": "To keep your access out of the wrong hands, nothing was sent there.",
-            "steps": ["Start again in the app. If this page comes back, tell the people who make it."],
+            "heading": "The app asked to be answered at an address it has not registered",
+            "explanation": "To keep your sign-in from reaching somebody else, nothing was sent there.",
+            "steps": ["Otherwise remove the connection in the app and add it again."],
             "details": [
-                ("Sent", "https://app.example.com/callback/" + "x" * 400),
-                ("Registered", "https://app.example.com/callback"),
+                ("Redirect URI sent", "https://app.example.com/callback/" + "x" * 400),
+                ("Redirect URI registered", "https://app.example.com/callback"),
             ],
             "return_url": "",
             "return_label": "",
@@ -285,27 +291,34 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "error-upstream": (
         "authorize/error.html",
         {
-            "heading": "GitHub did not answer",
-            "explanation": "You were about to sign in there. Nothing was lost and nothing was given away.",
-            "steps": ["Try again in a minute.", "If it keeps failing, go back to the app and start again."],
+            "heading": "Signing in with %(provider)s did not work",
+            "explanation": "%(provider)s gave no answer that can be used. Nothing was approved and nothing was stored.",
+            "steps": [
+                "Try once more; often that is enough.",
+                "If it happens again, tell the people who run this server the request id below.",
+            ],
             "details": [],
             "return_url": "/nowhere",
             "return_label": "Return to the app",
             "retry_url": "/again",
-            "retry_label": "Try GitHub again",
+            "retry_label": "Try again",
             "request_id": "0123456789abcdef" * 2,
         },
     ),
     "error-optional": (
         "authorize/error.html",
         {
-            "heading": "This Slack account belongs to another person here",
-            "explanation": "Somebody else has signed in or connected with it on this server. Nothing was changed.",
-            "steps": ["If you have another account at Slack, take that one.", "If it is your own: start again."],
+            "heading": "This %(provider)s account belongs to another person here",
+            "explanation": "Somebody else has signed in or connected with it on this server, so it cannot be connected to "
+            "you as well. Nothing was changed.",
+            "steps": [
+                "If you have another account at %(provider)s, take that one.",
+                "If it is your own: start again, choose “Not you?”, and sign in with %(provider)s itself.",
+            ],
             "details": [("What failed", "sign_in_failed")],
             "choices": Choices(
                 "/decide",
-                (("try_again", "slack", "Choose another account"), ("go_on_without", "s", "Go on without Slack")),
+                (("try_again", "s", "Choose another account"), ("go_on_without", "s", "Go on without %(provider)s")),
             ),
             "return_url": "",
             "return_label": "",
@@ -315,9 +328,9 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "error-required": (
         "authorize/error.html",
         {
-            "heading": "Atlassian did not give what Example MCP server needs",
+            "heading": "%(provider)s did not give what %(resource)s needs",
             "explanation": "Some of the permissions were left out or refused there.",
-            "steps": ["Ask again, and leave every permission selected at Atlassian."],
+            "steps": ["Ask again, and leave every permission selected at %(provider)s."],
             "details": [("What is missing", "read:jira-work " * 12)],
             "choices": Choices("/decide", (("try_again", "atlassian", "Ask again"),)),
             "return_url": "/nowhere",
@@ -352,7 +365,21 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
 
 def show(request: HttpRequest, name: str) -> HttpResponse:
     template, context = PAGES[name]
-    return render(request, template, context)
+    return render(request, template, said(context) if template == "authorize/error.html" else context)
+
+
+def said(value: Any) -> Any:
+    """The same with every message in the language of the request; other people's words stay as they are."""
+    if isinstance(value, str):
+        words = gettext(value) if value else ""  # the empty message is the catalogue's header
+        return words % NAMES if "%(" in value else words
+    if isinstance(value, dict):
+        return {name: said(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [said(one) for one in value]
+    if isinstance(value, Choices):
+        return replace(value, buttons=tuple((name, sent, said(label)) for name, sent, label in value.buttons))
+    return value
 
 
 @csrf_exempt  # as the real one: the form carries a ticket instead

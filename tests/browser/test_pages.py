@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 _OURS = re.compile(r"status of (500 \(Internal Server Error|503 \(Service Unavailable)")
 MAX_PAGE_BYTES = 30_000  # with its stylesheet and mark: one round trip or two on a phone
 
+CUT_OFF = """[...document.querySelectorAll('main *')]
+    .filter(one => getComputedStyle(one).display !== 'inline' && !one.matches('pre'))
+    .filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.outerHTML.slice(0, 200))"""
+"""What is wider than its box, in whichever direction; blocks of code may scroll."""
+
 every_page = pytest.mark.parametrize("name", [*PAGES, "fail", "away"])
 
 
@@ -28,12 +33,16 @@ def test_everybody_can_read_it_at_every_width_and_in_both_schemes(page: Page, ga
 
 
 @every_page
-def test_it_stays_on_the_phone_when_read_from_right_to_left(browser: Browser, gallery: str, name: str) -> None:
-    context = browser.new_context(locale="ar", viewport={"width": PHONE, "height": 640})
+@pytest.mark.parametrize(("language", "direction"), [("de", "ltr"), ("ar", "rtl")])
+def test_it_stays_on_the_phone_in_longer_words_and_from_right_to_left(
+    browser: Browser, gallery: str, name: str, language: str, direction: str
+) -> None:
+    context = browser.new_context(locale=language, viewport={"width": PHONE, "height": 640})
     page = context.new_page()
     page.goto(gallery + name)
-    assert page.get_attribute("html", "dir") == "rtl"
+    assert (page.get_attribute("html", "lang"), page.get_attribute("html", "dir")) == (language, direction)
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE
+    assert page.evaluate(CUT_OFF) == []
     context.close()
 
 

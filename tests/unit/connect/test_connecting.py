@@ -115,7 +115,7 @@ def test_all_of_it_is_in_the_language_of_the_persons_browser(scene: Scene) -> No
     scene.http.defaults["HTTP_ACCEPT_LANGUAGE"] = "de-CH, en;q=0.5"
     path = scene.link("notes")
     assert heading(scene.http.get(path)) == "Example MCP server braucht Zugriff auf Notes"
-    assert heading(scene.press(path)) == "Es geht weiter zu Notes …"
+    assert heading(scene.press(path)) == "Es geht weiter zu Notes\N{NO-BREAK SPACE}…"
     assert heading(scene.connect(path)) == "Notes ist verbunden"
     assert heading(scene.http.get(path)) == "Dieser Link wurde schon benutzt"
 
