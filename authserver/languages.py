@@ -14,10 +14,10 @@ from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.utils.translation.trans_real import parse_accept_lang_header
 
-from authserver.middleware import under
+from authserver.middleware import MACHINE_PATHS, under
 
 MAX_UI_LOCALES = 100
-ENGLISH_PATHS = ("/oauth/token", "/oauth/register", "/.well-known/", "/api/", "/demo/")
+ENGLISH_PATHS = (*MACHINE_PATHS, "/demo/")
 """Read by programs and by those who write them."""
 
 

@@ -127,7 +127,7 @@ def test_the_whole_journey_stays_in_the_apps_language(town: Town) -> None:
     assert language(town.sitting.choose(page, "try_again")) == "de"
 
 
-def test_and_is_asked_for_at_the_provider(town: Town) -> None:
+def test_a_visit_to_a_provider_remembers_it_for_the_way_back(town: Town) -> None:
     town.sitting.approve(town.sitting.begin(ui_locales="de-AT"))
     assert Visit.objects.get().language == "de"
 
@@ -207,9 +207,13 @@ def test_programs_hear_english_and_no_cache_keeps_two_of_anything(german: Door) 
     ):
         assert "Content-Language" not in answer
         assert "Accept-Language" not in answer.get("Vary", "")
-    docs = http.get("/api/v1/docs")
-    assert (docs["Content-Language"], "Accept-Language" in docs.get("Vary", "")) == ("en", False)
-    assert '<html lang="en"' in docs.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/api/v1/docs", "/demo/"])
+def test_pages_for_developers_are_in_english(german: Door, path: str) -> None:
+    page = german.http.get(path)
+    assert (page["Content-Language"], "Accept-Language" in page.get("Vary", "")) == ("en", False)
+    assert '<html lang="en"' in page.content.decode()
 
 
 def test_the_metadata_lists_exactly_the_languages_there_are(door: Door) -> None:
