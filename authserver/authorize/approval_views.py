@@ -11,7 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from accounts.browser import browser_hash
-from authserver import admission, limits
+from authserver import admission, languages, limits
 from authserver.addresses import client_address, network_of
 from authserver.admission import Admission
 from authserver.authorize import approval, pages
@@ -55,6 +55,7 @@ def wait(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
     waiting, now = find(request, request_id), timezone.now()
     if waiting is None:
         return pages.not_this_browser(request)
+    languages.speak(waiting.parameters.get("ui_locales", ""))
     asked = validated(request, waiting.parameters, now=now)
     if isinstance(asked, HttpResponse):
         return asked

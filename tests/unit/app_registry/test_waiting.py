@@ -201,3 +201,13 @@ def test_whoever_asks_too_often_waits(waiting_room: Door, settings: Any) -> None
 def test_without_a_contact_the_page_names_the_server(door: Door) -> None:
     Resource.objects.update(registration_mode="approval")
     assert 'The people who run <bdi dir="ltr">localhost</bdi>' in door.ask().content.decode()
+
+
+def test_it_is_said_in_the_language_that_the_app_asked_for_until_the_end(waiting_room: Door) -> None:
+    page = waiting_room.ask(ui_locales="de-AT")
+    assert "Um Zulassung bitten" in page.content.decode()
+    path = send(waiting_room, page)["Location"]
+    assert "Noch wurde nicht entschieden" in waiting_room.http.get(path).content.decode()
+    decided("blocked")
+    assert "Diese App ist hier nicht zugelassen" in waiting_room.http.get(path).content.decode()
+    assert state(waiting_room.http, path) == (200, "decided")
