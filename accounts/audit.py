@@ -31,6 +31,7 @@ class Event:
     resource: str = ""
     upstream: str = ""
     address: str | None = None
+    receipt: UUID | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -46,11 +47,12 @@ def record(
     resource: str = "",
     upstream: str = "",
     address: str | None = None,
+    receipt: UUID | None = None,
     now: datetime | None = None,
     **detail: Any,
 ) -> None:
     """Write one row, in one statement, before the answer it speaks of is sent. The arguments are `Event`'s."""
-    row = Event(event, outcome, reason, actor, user_id, client_id, tsid, resource, upstream, address, detail)
+    row = Event(event, outcome, reason, actor, user_id, client_id, tsid, resource, upstream, address, receipt, detail)
     record_all([row], now=now)
 
 

@@ -148,6 +148,7 @@ class Revocation(models.Model):
     provider = models.CharField(max_length=32)
     subject = models.CharField(max_length=255)
     tsid = models.CharField(max_length=64, blank=True)  # the session whose end it was
+    receipt = models.UUIDField(null=True, blank=True)  # of the cascade that it is a step of
     sealed_tokens = models.TextField(blank=True)
     state = models.CharField(max_length=12, choices=State, default=State.QUEUED)
     outcome = models.CharField(max_length=64, blank=True)  # of the last attempt, in a word
@@ -163,6 +164,7 @@ class Revocation(models.Model):
             models.Index(fields=["due_at"], name="revocation_due", condition=Q(state="queued")),
             models.Index(fields=["tsid"], name="revocation_tsid", condition=~Q(tsid="")),
             models.Index(fields=["user_id"], name="revocation_user"),
+            models.Index(fields=["receipt"], name="revocation_receipt", condition=Q(receipt__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -188,7 +190,11 @@ class VaultKey(models.Model):
 
 
 class AuditEvent(models.Model):
-    """One decision, written once and never changed: who, what, on whom, from where, why, and the result."""
+    """One decision, written once and never changed: who, what, on whom, from where, why, and the result.
+
+    `receipt` is the same for all steps of one cascade, those that a queue takes later included: together they are its
+    receipt.
+    """
 
     at = models.DateTimeField(db_index=True)
     event = models.CharField(max_length=64, db_index=True)
@@ -202,6 +208,7 @@ class AuditEvent(models.Model):
     upstream = models.CharField(max_length=32, blank=True)
     address = models.GenericIPAddressField(null=True, blank=True)
     request_id = models.CharField(max_length=64, blank=True)
+    receipt = models.UUIDField(null=True, blank=True)
     detail = models.JSONField(default=dict, blank=True)
 
     class Meta:
@@ -209,6 +216,7 @@ class AuditEvent(models.Model):
         indexes = [
             models.Index(fields=["tsid"], name="audit_tsid", condition=~Q(tsid="")),
             models.Index(fields=["user_id"], name="audit_user", condition=Q(user_id__isnull=False)),
+            models.Index(fields=["receipt"], name="audit_receipt", condition=Q(receipt__isnull=False)),
         ]
 
     def __str__(self) -> str:

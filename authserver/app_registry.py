@@ -29,7 +29,9 @@ def decide(app: App, state: str, *, actor: str, reason: str = "", now: datetime,
         app.save(update_fields=["state", "decided_at", "decided_by"])
         audit.record(f"app.{state}", actor=actor, reason=reason, address=address, now=now,
                      app=str(app.pk), name=app.name, place=app.place[:200])  # fmt: skip
-    return cascade.revoke_app(app, reason="app blocked", actor=actor) if app.is_blocked else 0
+    if not app.is_blocked:
+        return 0
+    return cascade.revoke_app(app, reason="app blocked", actor=actor, address=address).sessions
 
 
 def looks_like(app: App) -> str:

@@ -1,55 +1,179 @@
-"""Ending things: the one list of what dies, in order. Every way to end a session calls this.
+"""Ending things: the one list of what dies, in order. Every way to end something calls this.
 
-The refresh lineage and open codes die first, then the session with its links and unused credentials: at any crash
-point what is left cannot renew itself, and the session row is what every other check asks. What a provider is to be told
-of a credential's end is queued with it, and `upstream.revoke` works that queue.
+The refresh lineage dies first, then, in one transaction, the session with its links and unused credentials. The session's
+row is what every other check asks, a code's redemption included: at any crash point what is left cannot renew itself and
+opens nothing. What a provider is to be told of a credential's end is queued in that same transaction, and
+`upstream.revoke` works the queue.
+
+Each step is a row of the audit trail, those that the queue takes later included, and all rows of one call carry the same
+`receipt`: that is what `authserver.receipts` reads. A cascade over many sessions begins with a row and ends with one; one
+that was killed in between lacks the second, has ended whatever it says it has, and may be called again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
 
 from django.utils import timezone
 
 from accounts import audit
 from accounts.models import User
 from accounts.vault import vault
-from authserver.models import App, Client, Consent, Grant, RefreshToken
+from accounts.vault.base import Closed, SessionGone
+from authserver.models import App, Client, Consent, RefreshToken, Resource, ResourceUpstream
 from upstream.revoke import providers_to_tell
 
 
-def revoke_session(tsid: str, *, reason: str, actor: str = "") -> bool:
-    """End one token session for good. Idempotent; True where this call ended it."""
-    return bool(_revoke([tsid], reason, actor))
+@dataclass
+class Receipt:
+    """What a cascade did: how many sessions and refresh tokens it ended, and how many credentials at which provider it
+    destroyed and queued for revocation there. `id` finds its steps in the audit trail."""
+
+    id: UUID = field(default_factory=uuid4)
+    sessions: int = 0
+    refresh_tokens: int = 0
+    destroyed: Counter[str] = field(default_factory=Counter)
+    queued: Counter[str] = field(default_factory=Counter)
+
+    def add(self, closed: Closed) -> None:
+        self.destroyed.update(closed.destroyed)
+        self.queued.update(closed.queued)
 
 
-def revoke_client(client: Client, *, reason: str, actor: str = "") -> int:
-    """End every session of a client and forget the consents given to it. Returns how many sessions ended."""
+@dataclass(frozen=True)
+class Why:
+    """`reason` in a word or two, `words` those of an operator who was asked for them; `actor` and `address`: who, from where."""
+
+    reason: str
+    actor: str = ""
+    address: str | None = None
+    words: str = ""
+
+
+def revoke_session(tsid: str, *, reason: str, actor: str = "", address: str | None = None) -> Receipt | None:
+    """End one token session for good. Idempotent; None where it had been ended before."""
+    receipt = Receipt()
+    ended = _end(tsid, Why(reason, actor, address), receipt, providers_to_tell())
+    return receipt if ended else None
+
+
+def revoke_sessions(
+    tsids: Sequence[str], *, reason: str, actor: str = "", address: str | None = None, words: str = ""
+) -> Receipt:
+    """End these sessions, for what an operator said of them in `words`."""
+    return _over_all("sessions", f"{len(tsids)} chosen", lambda: tsids, Why(reason, actor, address, words))
+
+
+def revoke_client(client: Client, *, reason: str, actor: str = "", address: str | None = None) -> Receipt:
+    """End every session of a client and forget the consents given to it."""
     Consent.objects.filter(client=client).delete()
-    return _revoke(vault().sessions.of_client(client.client_id), reason, actor)
+    sessions = vault().sessions
+    why = Why(reason, actor, address)
+    return _over_all("client", client.client_id, lambda: sessions.of_client(client.client_id), why)
 
 
-def revoke_app(app: App, *, reason: str, actor: str = "") -> int:
-    """End every session of every client of an app. Returns how many ended."""
-    clients = Client.objects.filter(app=app).order_by("pk")
-    return sum(revoke_client(client, reason=reason, actor=actor) for client in clients.iterator(chunk_size=500))
+def revoke_app(app: App, *, reason: str, actor: str = "", address: str | None = None) -> Receipt:
+    """End every session of every client of an app, and forget the consents given to them."""
+
+    def tsids() -> Iterable[str]:
+        for client_id in Client.objects.filter(app=app).order_by("pk").values_list("client_id", flat=True):
+            yield from vault().sessions.of_client(client_id)
+
+    Consent.objects.filter(client__app=app).delete()
+    return _over_all("app", str(app.pk), tsids, Why(reason, actor, address))
 
 
-def revoke_user(user: User, *, reason: str, actor: str = "") -> int:
-    """End every session of a person. Returns how many ended."""
-    return _revoke(vault().sessions.of_user(user.pk), reason, actor)
+def revoke_user(user: User, *, reason: str, actor: str = "", address: str | None = None) -> Receipt:
+    """End every session of a person."""
+    why = Why(reason, actor, address)
+    return _over_all("user", str(user.pk), lambda: vault().sessions.of_user(user.pk), why, user_id=user.pk)
 
 
-def _revoke(tsids: Iterable[str], reason: str, actor: str) -> int:
-    """Each in its own transactions: what is ended stays ended, whatever happens to the next."""
-    revoke_at, ended = providers_to_tell(), 0
-    for tsid in tsids:
-        now = timezone.now()
-        RefreshToken.objects.filter(tsid=tsid, revoked=None).update(
-            revoked=now, replay_checksum="", replay_sealed="", replay_until=None
+def revoke_resource(resource: Resource, *, reason: str, actor: str = "", address: str | None = None) -> Receipt:
+    """End every session of a resource."""
+    why = Why(reason, actor, address)
+    return _over_all("resource", resource.identifier, lambda: vault().sessions.of_resource(resource.identifier), why)
+
+
+def revoke_connection(
+    user: User, provider: str, *, reason: str, actor: str = "", address: str | None = None
+) -> Receipt:
+    """End a person's connection to an upstream: its credential is destroyed, and so is every session that needs it.
+
+    Sessions that can do without it live on, and their servers hear `not_connected`.
+    """
+    needing = ResourceUpstream.objects.filter(provider__name=provider, required=True)
+    resources = set(needing.values_list("resource__identifier", flat=True))
+    now = timezone.now()
+
+    def tsids() -> list[str]:
+        linked = vault().sessions.of_connection(user.pk, provider)
+        return [tsid for tsid in linked if _resource_of(tsid, now) in resources]
+
+    why = Why(reason, actor, address)
+
+    def destroy(receipt: Receipt) -> None:
+        closed = vault().credentials.destroy(
+            user.pk, provider, now=timezone.now(), revoke_at=providers_to_tell(), receipt=receipt.id
         )
-        Grant.objects.filter(tsid=tsid, claimed_at=None).update(claimed_at=now)
-        if vault().sessions.close(tsid, reason=reason, now=now, revoke_at=revoke_at):
-            audit.record("session.revoked", tsid=tsid, reason=reason, actor=actor, now=now)
-            ended += 1
-    return ended
+        receipt.add(closed)
+        audit.record("connection.revoked", reason=reason, actor=actor, address=address, user_id=user.pk,
+                     upstream=provider, receipt=receipt.id, destroyed=len(closed.destroyed))  # fmt: skip
+
+    return _over_all("connection", provider, tsids, why, user_id=user.pk, then=destroy)
+
+
+def _resource_of(tsid: str, now: datetime) -> str:
+    """Empty for a session that has ended meanwhile."""
+    try:
+        return vault().sessions.alive(tsid, now=now).resource
+    except SessionGone:
+        return ""
+
+
+def _over_all(
+    kind: str,
+    target: str,
+    tsids: Callable[[], Iterable[str]],
+    why: Why,
+    *,
+    user_id: UUID | None = None,
+    then: Callable[[Receipt], None] = lambda receipt: None,
+) -> Receipt:
+    """Each session in its own transaction: what is ended stays ended, whatever happens to the next."""
+    receipt, revoke_at = Receipt(), providers_to_tell()
+
+    def note(event: str, **detail: Any) -> None:
+        audit.record(event, reason=why.words or why.reason, actor=why.actor, address=why.address, user_id=user_id,
+                     receipt=receipt.id, target=target[:255], **detail)  # fmt: skip
+
+    note(f"{kind}.revoking")
+    for tsid in tsids():
+        _end(tsid, why, receipt, revoke_at)
+    then(receipt)
+    note(f"{kind}.revoked", sessions=receipt.sessions, refresh_tokens=receipt.refresh_tokens,
+         destroyed=dict(receipt.destroyed), queued=dict(receipt.queued))  # fmt: skip
+    return receipt
+
+
+def _end(tsid: str, why: Why, receipt: Receipt, revoke_at: frozenset[str]) -> bool:
+    """Five statements, and one more where a provider is to be told."""
+    now = timezone.now()
+    revoked = RefreshToken.objects.filter(tsid=tsid, revoked=None).update(
+        revoked=now, replay_checksum="", replay_sealed="", replay_until=None
+    )
+    closed = vault().sessions.close(tsid, reason=why.reason, now=now, revoke_at=revoke_at, receipt=receipt.id)
+    receipt.refresh_tokens += revoked
+    if closed is None:
+        return False
+    receipt.sessions += 1
+    receipt.add(closed)
+    audit.record("session.revoked", tsid=tsid, reason=why.reason, actor=why.actor, address=why.address, now=now,
+                 receipt=receipt.id, refresh_tokens=revoked, destroyed=list(closed.destroyed),
+                 queued=list(closed.queued))  # fmt: skip
+    return True

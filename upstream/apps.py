@@ -1,6 +1,7 @@
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.db.models import signals
 
 
 class UpstreamConfig(AppConfig):
@@ -9,3 +10,7 @@ class UpstreamConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("upstream.sealed")  # what it registers needs the models, so not before now
+        revoke = import_module("upstream.revoke")
+        signals.post_save.connect(
+            lambda **_: revoke.forget(), "upstream.Provider", weak=False, dispatch_uid="revoke_at"
+        )

@@ -8,6 +8,7 @@ by another. Each receipt ends with an audit event, `upstream.revoked`.
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -34,10 +35,27 @@ POSTPONED = "postponed"
 Clock = Callable[[], datetime]
 
 
+MAX_AGE_SECONDS = 5.0
+_told: tuple[float, frozenset[str]] | None = None
+
+
 def providers_to_tell() -> frozenset[str]:
-    """The providers that are to be told when a credential is no longer used: the `revoke_at` of the vault."""
-    telling = Provider.objects.filter(on_session_end=Provider.SessionEnd.REVOKE)
-    return frozenset(telling.values_list("name", flat=True))
+    """The providers that are to be told when a credential is no longer used: the `revoke_at` of the vault.
+
+    Read at most every five seconds a process: every ending asks, and an operator who has just switched it on does not
+    mind a session that ended in the same breath.
+    """
+    global _told  # noqa: PLW0603 - the process's one copy
+    if _told is None or time.monotonic() - _told[0] >= MAX_AGE_SECONDS:
+        telling = Provider.objects.filter(on_session_end=Provider.SessionEnd.REVOKE)
+        _told = (time.monotonic(), frozenset(telling.values_list("name", flat=True)))
+    return _told[1]
+
+
+def forget() -> None:
+    """Read again next time: called after a change, so that the process that made it sees it at once."""
+    global _told  # noqa: PLW0603 - as above
+    _told = None
 
 
 def work_queue(*, now: datetime | Clock, limit: int) -> Counter[str]:
@@ -59,7 +77,7 @@ def work_queue(*, now: datetime | Clock, limit: int) -> Counter[str]:
 
 def _work(what: Revocable, resting: dict[str, TemporarilyUnavailable], clock: Clock) -> str:
     try:
-        told = _told(what, resting, clock())
+        told = _tell(what, resting, clock())
     except TemporarilyUnavailable as error:
         resting[what.provider] = error
         if what.attempts < MAX_ATTEMPTS:
@@ -70,7 +88,7 @@ def _work(what: Revocable, resting: dict[str, TemporarilyUnavailable], clock: Cl
     return told.state
 
 
-def _told(what: Revocable, resting: dict[str, TemporarilyUnavailable], now: datetime) -> Told:
+def _tell(what: Revocable, resting: dict[str, TemporarilyUnavailable], now: datetime) -> Told:
     """Raises `TemporarilyUnavailable` where it has to be tried again."""
     if what.attempts > MAX_ATTEMPTS:  # whoever had the last one did not live to say how it went
         return Told(Revocation.State.FAILED, "never_finished")
@@ -113,6 +131,7 @@ def _finish(what: Revocable, told: Told, now: datetime) -> None:
             user_id=what.user_id,
             tsid=what.tsid,
             upstream=what.provider,
+            receipt=what.receipt,
             now=now,
             attempts=what.attempts,
         )

@@ -121,6 +121,7 @@ class Migration(migrations.Migration):
                 ("upstream", models.CharField(blank=True, max_length=32)),
                 ("address", models.GenericIPAddressField(blank=True, null=True)),
                 ("request_id", models.CharField(blank=True, max_length=64)),
+                ("receipt", models.UUIDField(blank=True, null=True)),
                 ("detail", models.JSONField(blank=True, default=dict)),
             ],
             options={
@@ -128,6 +129,7 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(condition=models.Q(("tsid", ""), _negated=True), fields=["tsid"], name="audit_tsid"),
                     models.Index(condition=models.Q(("user_id__isnull", False)), fields=["user_id"], name="audit_user"),
+                    models.Index(condition=models.Q(("receipt__isnull", False)), fields=["receipt"], name="audit_receipt"),
                 ],
             },
         ),
@@ -174,6 +176,7 @@ class Migration(migrations.Migration):
                 ("provider", models.CharField(max_length=32)),
                 ("subject", models.CharField(max_length=255)),
                 ("tsid", models.CharField(blank=True, max_length=64)),
+                ("receipt", models.UUIDField(blank=True, null=True)),
                 ("sealed_tokens", models.TextField(blank=True)),
                 (
                     "state",
@@ -203,6 +206,7 @@ class Migration(migrations.Migration):
                         condition=models.Q(("tsid", ""), _negated=True), fields=["tsid"], name="revocation_tsid"
                     ),
                     models.Index(fields=["user_id"], name="revocation_user"),
+                    models.Index(condition=models.Q(("receipt__isnull", False)), fields=["receipt"], name="revocation_receipt"),
                 ],
             },
         ),

@@ -142,6 +142,22 @@ class Entries:
 
 
 @dataclass(frozen=True)
+class Closed:
+    """What an ending did: the providers whose credential was destroyed with it, and those of them that are to be told."""
+
+    destroyed: tuple[str, ...] = ()
+    queued: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A session that is over, and when it ended."""
+
+    tsid: str
+    ended_at: datetime
+
+
+@dataclass(frozen=True)
 class Expiring:
     """A credential whose refresh token ends unused soon, and a live session of its person that may use it."""
 
@@ -161,6 +177,7 @@ class Revocable:
     subject: str
     tsid: str
     attempts: int
+    receipt: UUID | None
     tokens: TokenSet = field(repr=False)
 
 
@@ -168,7 +185,7 @@ class Sessions(Protocol):
     """Token sessions.
 
     Where the last link of a credential goes, the credential is destroyed. `revoke_at` names the providers that are to be
-    told: what is needed for that goes into the queue of `Revocations` in the same transaction.
+    told: what is needed for that goes into the queue of `Revocations` in the same transaction, under the cascade's `receipt`.
     """
 
     def open(self, new: NewSession, *, now: datetime) -> str:
@@ -193,11 +210,13 @@ class Sessions(Protocol):
         no live session; raises `NotConnected` as `open` does.
         """
 
-    def close(self, tsid: str, *, reason: str, now: datetime, revoke_at: Collection[str] = ()) -> bool:
+    def close(
+        self, tsid: str, *, reason: str, now: datetime, revoke_at: Collection[str] = (), receipt: UUID | None = None
+    ) -> Closed | None:
         """End a session, drop its links and destroy each credential no other live session uses: one transaction.
 
-        Idempotent; True for the call that ended it, also where it had run out by itself. Raises nothing for an unknown
-        `tsid`.
+        Idempotent; None but for the call that ended it, also where it had run out by itself. Raises nothing for an
+        unknown `tsid`.
         """
 
     def of_user(self, user_id: UUID) -> Sequence[str]:
@@ -205,6 +224,18 @@ class Sessions(Protocol):
 
     def of_client(self, client_id: str) -> Sequence[str]:
         """The tsids of a client's sessions that are not closed, newest first."""
+
+    def of_resource(self, resource: str) -> Sequence[str]:
+        """The tsids of a resource's sessions that are not closed, newest first."""
+
+    def of_connection(self, user_id: UUID, provider: str) -> Sequence[str]:
+        """The tsids of a person's sessions that are linked to their account at a provider and not closed, newest first."""
+
+    def would_destroy(self, tsids: Collection[str], *, now: datetime) -> Sequence[str]:
+        """The provider of each credential that closing these sessions would destroy, sorted."""
+
+    def ended(self, resources: Collection[str], *, since: datetime, limit: int) -> Sequence[Ended]:
+        """Sessions of these resources that were closed at or after `since`, the earliest first, `limit` at most."""
 
     def sweep(self, *, now: datetime, limit: int, revoke_at: Collection[str] = ()) -> int:
         """Close sessions past their end, as `close` does, and destroy credentials that no session was opened with
@@ -225,6 +256,17 @@ class Credentials(Protocol):
 
     def of_user(self, user_id: UUID, provider: str | None = None) -> Sequence[CredentialState]:
         """A person's credentials, the latest sign-in first, without opening them."""
+
+    def destroy(
+        self,
+        user_id: UUID,
+        provider: str,
+        *,
+        now: datetime,
+        revoke_at: Collection[str] = (),
+        receipt: UUID | None = None,
+    ) -> Closed:
+        """Destroy a person's credentials at a provider and every link to them: one transaction. Their sessions live on."""
 
     def tokens(self, tsid: str, provider: str, *, now: datetime) -> Entry:
         """Session, link, credential and opened tokens in one statement. Raises `SessionGone`, `NotConnected`, `Damaged`.

@@ -6,7 +6,7 @@ writers that saw the same tokens, one is told that it lost. A lease changes no t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,10 +17,21 @@ from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Greatest
 
 from accounts import audit
-from accounts.models import Credential, TokenSession
+from accounts.models import Credential, Link, TokenSession
 from accounts.vault import tokenset
-from accounts.vault.base import CredentialState, Damaged, Entries, Entry, Expiring, NotConnected, Session, TokenSet
+from accounts.vault.base import (
+    Closed,
+    CredentialState,
+    Damaged,
+    Entries,
+    Entry,
+    Expiring,
+    NotConnected,
+    Session,
+    TokenSet,
+)
 from accounts.vault.bounds import check_identity, check_tokens, is_provider, scope_text
+from accounts.vault.database_endings import delete, destroy, locked
 from accounts.vault.database_sql import EVERY, NONE, Linked, live, live_session
 from accounts.vault.sealing import Sealing
 
@@ -84,6 +95,25 @@ class DatabaseCredentials:
             .values_list("id", "provider", "tsid", "refresh_expires_at")
         )
         return [Expiring(*row) for row in rows[:limit]]  # type: ignore[arg-type]  # the filter leaves out the nulls
+
+    def destroy(
+        self,
+        user_id: UUID,
+        provider: str,
+        *,
+        now: datetime,
+        revoke_at: Collection[str] = (),
+        receipt: UUID | None = None,
+    ) -> Closed:
+        with transaction.atomic():
+            ids = list(
+                locked(Credential.objects.filter(user_id=user_id, provider=provider)).values_list("id", flat=True)
+            )
+            if ids:
+                delete(Link.objects.filter(credential_id__in=ids))
+                destroy(Credential.objects.filter(id__in=ids), {}, now=now, revoke_at=revoke_at, receipt=receipt)
+        destroyed = (provider,) * len(ids)
+        return Closed(destroyed, destroyed if provider in revoke_at else ())
 
     def lease(self, credential_id: UUID, *, version_seen: int, holder: str, until: datetime, now: datetime) -> bool:
         leasable = Credential.objects.filter(_unleased(now), id=credential_id, version=version_seen)

@@ -43,7 +43,9 @@ class DatabaseRevocations:
         except Damaged:  # what did not open is kept as it is: the key may be what is wrong
             _queued(row.id).update(state=Revocation.State.FAILED, outcome="damaged", finished_at=now)
             return None
-        return Revocable(row.id, row.user_id, row.provider, row.subject, row.tsid, row.attempts + 1, tokens)
+        return Revocable(
+            row.id, row.user_id, row.provider, row.subject, row.tsid, row.attempts + 1, row.receipt, tokens
+        )
 
 
 def _queued(revocation_id: UUID) -> QuerySet[Revocation]:

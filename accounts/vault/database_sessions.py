@@ -16,9 +16,10 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from accounts.models import Credential, Link, Revocation, TokenSession
-from accounts.vault.base import ORPHAN_AGE, Approved, NewSession, NotConnected, Session
+from accounts.models import Credential, Link, TokenSession
+from accounts.vault.base import ORPHAN_AGE, Approved, Closed, Ended, NewSession, NotConnected, Session
 from accounts.vault.bounds import check_approved, is_tsid, printable, scope_text
+from accounts.vault.database_endings import delete, destroy, end_links, locked
 from accounts.vault.database_sql import live, live_session, touch
 
 _TSID_BYTES = 24
@@ -85,26 +86,44 @@ class DatabaseSessions:
     def touch(self, tsid: str, *, idle_expires_at: datetime, now: datetime) -> bool:
         return touch(tsid, idle_expires_at=idle_expires_at, now=now)
 
-    def close(self, tsid: str, *, reason: str, now: datetime, revoke_at: Collection[str] = ()) -> bool:
-        """Four statements, and two more where providers are to be told.
+    def close(
+        self, tsid: str, *, reason: str, now: datetime, revoke_at: Collection[str] = (), receipt: UUID | None = None
+    ) -> Closed | None:
+        """Three statements, and one more where providers are to be told.
 
         The session is marked first: whatever a crash leaves behind is unusable.
         """
         if not is_tsid(tsid):
-            return False
+            return None
         with transaction.atomic():
-            ended = TokenSession.objects.filter(tsid=tsid, closed_at=None).update(
-                closed_at=now, close_reason=reason[:64]
-            )
-            if ended:
-                _unlink([tsid], now=now, revoke_at=revoke_at)
-        return bool(ended)
+            still_open = TokenSession.objects.filter(tsid=tsid, closed_at=None)
+            if not still_open.update(closed_at=now, close_reason=reason[:64]):
+                return None
+            return end_links(tsid, now=now, revoke_at=revoke_at, receipt=receipt)
 
     def of_user(self, user_id: UUID) -> Sequence[str]:
         return _tsids(TokenSession.objects.filter(user_id=user_id))
 
     def of_client(self, client_id: str) -> Sequence[str]:
         return _tsids(TokenSession.objects.filter(client_id=client_id))
+
+    def of_resource(self, resource: str) -> Sequence[str]:
+        return _tsids(TokenSession.objects.filter(resource=resource))
+
+    def of_connection(self, user_id: UUID, provider: str) -> Sequence[str]:
+        return _tsids(TokenSession.objects.filter(user_id=user_id, links__provider=provider))
+
+    def would_destroy(self, tsids: Collection[str], *, now: datetime) -> Sequence[str]:
+        others = Link.objects.filter(
+            Exists(TokenSession.objects.filter(live(now), tsid=OuterRef("session_id"))), credential=OuterRef("pk")
+        ).exclude(session_id__in=tsids)
+        doomed = Credential.objects.filter(~Exists(others), links__session_id__in=tsids).distinct()
+        return sorted(provider for _, provider in doomed.values_list("id", "provider"))
+
+    def ended(self, resources: Collection[str], *, since: datetime, limit: int) -> Sequence[Ended]:
+        over = TokenSession.objects.filter(resource__in=resources, closed_at__gte=since)
+        rows = over.order_by("closed_at", "tsid").values_list("tsid", "closed_at")
+        return [Ended(tsid, closed_at) for tsid, closed_at in rows[:limit] if closed_at is not None]
 
     def sweep(self, *, now: datetime, limit: int, revoke_at: Collection[str] = ()) -> int:
         swept = 0
@@ -121,17 +140,12 @@ def _tsids(sessions: QuerySet[TokenSession]) -> list[str]:
     return list(sessions.filter(closed_at=None).order_by("-created_at").values_list("tsid", flat=True))
 
 
-def _locked(credentials: QuerySet[Credential]) -> QuerySet[Credential]:
-    """Always by id, or two transactions could wait for each other."""
-    return credentials.order_by("id").select_for_update(of=("self",))
-
-
 def _claim_credentials(user_id: UUID, approved: Sequence[Approved], *, beside: Collection[UUID] = ()) -> None:
     """Hold the credentials that a session is about to link (and those `beside`), until it has. Raises `NotConnected`."""
     if not approved:
         return
     ids = {entry.credential_id for entry in approved}
-    rows = _locked(Credential.objects.filter(user_id=user_id, id__in=ids.union(beside)))
+    rows = locked(Credential.objects.filter(user_id=user_id, id__in=ids.union(beside)))
     found = {credential_id: (provider, unlinked_at)
              for credential_id, provider, unlinked_at in rows.values_list("id", "provider", "unlinked_at")}  # fmt: skip
     for entry in approved:
@@ -144,11 +158,8 @@ def _claim_credentials(user_id: UUID, approved: Sequence[Approved], *, beside: C
 def _unlink(tsids: list[str], *, now: datetime, revoke_at: Collection[str]) -> None:
     """Drop the links of closed sessions and destroy what no live session uses. Inside a transaction."""
     linked = Link.objects.filter(session_id__in=tsids)
-    ids = list(_locked(Credential.objects.filter(id__in=linked.values("credential_id"))).values_list("id", flat=True))
-    if len(tsids) == 1 or not revoke_at:
-        ended = dict.fromkeys(ids, tsids[0])
-    else:
-        ended = dict(linked.values_list("credential_id", "session_id"))
+    ids = list(locked(Credential.objects.filter(id__in=linked.values("credential_id"))).values_list("id", flat=True))
+    ended = dict(linked.values_list("credential_id", "session_id")) if revoke_at else dict.fromkeys(ids, tsids[0])
     _destroy_unused(ended, now=now, revoke_at=revoke_at, closed=tsids)
 
 
@@ -163,21 +174,8 @@ def _destroy_unused(
     if not ended:
         return
     run_out = Exists(TokenSession.objects.filter(~live(now), tsid=OuterRef("session_id")))
-    _delete(Link.objects.filter(Q(session_id__in=closed) | Q(run_out, credential_id__in=ended)))
-    _destroy(Credential.objects.filter(_UNLINKED, id__in=ended), ended, now=now, revoke_at=revoke_at)
-
-
-def _destroy(
-    doomed: QuerySet[Credential], ended: Mapping[UUID, str], *, now: datetime, revoke_at: Collection[str]
-) -> None:
-    """Delete, and queue what the providers in `revoke_at` are to be told: both or neither."""
-    if revoke_at:
-        kept = ("id", "user_id", "provider", "subject", "sealed_tokens")
-        Revocation.objects.bulk_create(
-            Revocation(**row, tsid=ended.get(row["id"], ""), queued_at=now, due_at=now)
-            for row in doomed.filter(provider__in=revoke_at).values(*kept)
-        )
-    _delete(doomed)
+    delete(Link.objects.filter(Q(session_id__in=closed) | Q(run_out, credential_id__in=ended)))
+    destroy(Credential.objects.filter(_UNLINKED, id__in=ended), ended, now=now, revoke_at=revoke_at)
 
 
 def _close_expired(now: datetime, size: int, revoke_at: Collection[str]) -> int:
@@ -196,10 +194,5 @@ def _destroy_orphans(now: datetime, size: int, revoke_at: Collection[str]) -> in
         ids = list(orphans.select_for_update(skip_locked=True, of=("self",)).values_list("id", flat=True)[:size])
         if ids:  # asked again under the lock: a session may have been opened in between
             orphaned = Credential.objects.filter(_UNLINKED, unlinked_at__isnull=False, id__in=ids)
-            _destroy(orphaned, {}, now=now, revoke_at=revoke_at)
+            destroy(orphaned, {}, now=now, revoke_at=revoke_at)
     return len(ids)
-
-
-def _delete(rows: QuerySet[Link] | QuerySet[Credential]) -> None:
-    """One DELETE. `QuerySet.delete` would fetch the rows first, to look for what hangs on them; nothing does."""
-    rows._raw_delete(rows.db)

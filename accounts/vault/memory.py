@@ -17,7 +17,9 @@ from accounts.vault import tokenset
 from accounts.vault.base import (
     ORPHAN_AGE,
     Approved,
+    Closed,
     CredentialState,
+    Ended,
     Entries,
     Entry,
     Expiring,
@@ -104,14 +106,16 @@ class MemorySessions:
             session.last_used_at = now
             return True
 
-    def close(self, tsid: str, *, reason: str, now: datetime, revoke_at: Collection[str] = ()) -> bool:
+    def close(
+        self, tsid: str, *, reason: str, now: datetime, revoke_at: Collection[str] = (), receipt: UUID | None = None
+    ) -> Closed | None:
         with self._store.lock:
             session = self._store.sessions.pop(tsid, None)
             if session is None:
-                return False
+                return None
+            self._store.ended.append((session.new.resource, Ended(tsid, now)))
             linked = [approved.credential_id for approved in session.new.approved]
-            self._store.destroy_unused(linked, tsid, now=now, revoke_at=revoke_at)
-            return True
+            return self._store.destroy_unused(linked, tsid, now=now, revoke_at=revoke_at, receipt=receipt)
 
     def of_user(self, user_id: UUID) -> Sequence[str]:
         with self._store.lock:
@@ -120,6 +124,31 @@ class MemorySessions:
     def of_client(self, client_id: str) -> Sequence[str]:
         with self._store.lock:
             return [one.tsid for one in reversed(self._store.sessions.values()) if one.new.client_id == client_id]
+
+    def of_resource(self, resource: str) -> Sequence[str]:
+        with self._store.lock:
+            return [one.tsid for one in reversed(self._store.sessions.values()) if one.new.resource == resource]
+
+    def of_connection(self, user_id: UUID, provider: str) -> Sequence[str]:
+        with self._store.lock:
+            return [one.tsid for one in reversed(self._store.sessions.values())
+                    if one.new.user_id == user_id and provider in {link.provider for link in one.new.approved}]  # fmt: skip
+
+    def would_destroy(self, tsids: Collection[str], *, now: datetime) -> Sequence[str]:
+        with self._store.lock:
+            used: dict[bool, set[UUID]] = {True: set(), False: set()}
+            for session in self._store.sessions.values():
+                if session.tsid in tsids or session.is_live(now):
+                    used[session.tsid in tsids].update(link.credential_id for link in session.new.approved)
+            doomed = used[True] - used[False]
+            return sorted(
+                self._store.credentials[one].state.provider for one in doomed if one in self._store.credentials
+            )
+
+    def ended(self, resources: Collection[str], *, since: datetime, limit: int) -> Sequence[Ended]:
+        with self._store.lock:
+            over = [one for resource, one in self._store.ended if resource in resources and one.ended_at >= since]
+            return sorted(over, key=lambda one: (one.ended_at, one.tsid))[:limit]
 
     def sweep(self, *, now: datetime, limit: int, revoke_at: Collection[str] = ()) -> int:
         with self._store.lock:
@@ -161,6 +190,22 @@ class MemoryCredentials:
             latest_first = sorted(self._store.credentials.values(), key=lambda held: held.signed_in_at, reverse=True)
             return [held.state for held in latest_first
                     if held.state.user_id == user_id and provider in (None, held.state.provider)]  # fmt: skip
+
+    def destroy(
+        self,
+        user_id: UUID,
+        provider: str,
+        *,
+        now: datetime,
+        revoke_at: Collection[str] = (),
+        receipt: UUID | None = None,
+    ) -> Closed:
+        with self._store.lock:
+            doomed = [state.id for state in self.of_user(user_id, provider)]
+            for session in self._store.sessions.values():
+                kept = tuple(link for link in session.new.approved if link.credential_id not in doomed)
+                session.new = replace(session.new, approved=kept)
+            return self._store.destroy_unused(doomed, "", now=now, revoke_at=revoke_at, receipt=receipt)
 
     def tokens(self, tsid: str, provider: str, *, now: datetime) -> Entry:
         entry = self.all_tokens(tsid, now=now).by_provider.get(provider)

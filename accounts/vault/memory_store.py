@@ -8,7 +8,7 @@ from datetime import datetime
 from threading import RLock
 from uuid import UUID
 
-from accounts.vault.base import CredentialState, NewSession, Revocable, TokenSet
+from accounts.vault.base import Closed, CredentialState, Ended, NewSession, Revocable, TokenSet
 
 
 @dataclass
@@ -43,22 +43,33 @@ class Queued:
 
 @dataclass
 class Store:
-    """What all three share. A closed session is forgotten: nothing asks a memory for its history."""
+    """What all three share. Of a closed session no more is kept than when it ended."""
 
     lock: RLock = field(default_factory=RLock)
     sessions: dict[str, HeldSession] = field(default_factory=dict)
     credentials: dict[UUID, HeldCredential] = field(default_factory=dict)
     queue: dict[UUID, Queued] = field(default_factory=dict)
+    ended: list[tuple[str, Ended]] = field(default_factory=list)  # with the resource
 
     def destroy_unused(
-        self, credential_ids: Iterable[UUID], tsid: str, *, now: datetime, revoke_at: Collection[str]
-    ) -> None:
+        self,
+        credential_ids: Iterable[UUID],
+        tsid: str,
+        *,
+        now: datetime,
+        revoke_at: Collection[str],
+        receipt: UUID | None = None,
+    ) -> Closed:
         """Destroy those of these credentials that no live session uses, and queue what is to be told of them."""
+        destroyed: list[str] = []
         used = {approved.credential_id for session in self.sessions.values() if session.is_live(now)
                 for approved in session.new.approved}  # fmt: skip
         for credential_id in set(credential_ids) - used:
             held = self.credentials.pop(credential_id, None)
+            destroyed += [held.state.provider] if held else []
             if held and held.state.provider in revoke_at:
                 state = held.state
-                told = Revocable(state.id, state.user_id, state.provider, state.subject, tsid, 0, held.tokens)
+                told = Revocable(state.id, state.user_id, state.provider, state.subject, tsid, 0, receipt, held.tokens)
                 self.queue[state.id] = Queued(told, now)
+        destroyed.sort()
+        return Closed(tuple(destroyed), tuple(provider for provider in destroyed if provider in revoke_at))

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from authserver import cascade
 from authserver.configuration.entries import Configuration
 from authserver.configuration.steps import Report
-from authserver.models import Client, Policy, RefreshToken, Resource, ResourceServer
+from authserver.models import Client, Policy, Resource, ResourceServer
 from upstream import identities
 from upstream.models import Provider
 
@@ -42,7 +42,7 @@ def prune(configuration: Configuration, report: Report, *, actor: str, dry_run: 
         report.removed("resource server", server.client_id)
     for resource in _resources(configuration):
         if not dry_run:
-            _end_sessions(resource, actor)
+            cascade.revoke_resource(resource, reason=REASON, actor=actor)
         resource.delete()
         report.removed("resource", resource.identifier)
     for provider in _upstreams(configuration):
@@ -50,11 +50,6 @@ def prune(configuration: Configuration, report: Report, *, actor: str, dry_run: 
     if sections := _policy_sections(configuration):
         Policy.objects.filter(pk=1).update(**{section: {} for section in sections})
         report.changed("policy", "back to the defaults", sections)
-
-
-def _end_sessions(resource: Resource, actor: str) -> None:
-    for tsid in RefreshToken.objects.filter(audience=resource, revoked=None).values_list("tsid", flat=True):
-        cascade.revoke_session(tsid, reason=REASON, actor=actor)
 
 
 def _remove_upstream(provider: Provider, report: Report) -> None:

@@ -53,5 +53,7 @@ class PersonAdmin(ConsoleAdmin, UserAdmin):  # type: ignore[type-arg]  # generic
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if change and not obj.is_active and "is_active" in form.changed_data:
-            ended = cascade.revoke_user(obj, reason="deactivated", actor=actor(request))
-            self.message_user(request, _("Deactivated; %d sessions ended.") % ended)
+            receipt = cascade.revoke_user(
+                obj, reason="deactivated", actor=actor(request), address=self.address_of(request)
+            )
+            self.message_user(request, _("Deactivated; %d sessions ended.") % receipt.sessions)

@@ -14,13 +14,14 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from accounts import audit
 from accounts.admin_base import ReadOnlyAdmin, actor
 from accounts.models import TokenSession
-from authserver import cascade
+from authserver import cascade, receipts
+from authserver.console.receipts import receipt_url
 
 MAX_AT_ONCE = 500
 
@@ -115,28 +116,24 @@ class TokenSessionAdmin(ReadOnlyAdmin):
     ) -> HttpResponse | None:
         """None when it is done."""
         form = ReasonForm(request.POST if confirmed else None)
+        tsids = [session.tsid for session in sessions]
         if not form.is_valid():
             context = {
                 **self.admin_site.each_context(request),
                 "title": _("Revoke token sessions"),
                 "opts": self.opts,
                 "sessions": sessions,
+                "preview": receipts.preview(tsids, now=timezone.now()),
                 "form": form,
             }
             return TemplateResponse(request, "admin/revoke_sessions.html", context)
-        ended = sum(self._revoke(request, session, form.cleaned_data["reason"]) for session in sessions)
-        message = ngettext("Revoked %d token session.", "Revoked %d token sessions.", ended) % ended
-        self.message_user(request, message, messages.SUCCESS)
-        return None
-
-    def _revoke(self, request: HttpRequest, session: TokenSession, why: str) -> bool:
-        audit.record(
-            "console.revoke",
-            actor=actor(request),
-            reason=why,
-            tsid=session.tsid,
-            user_id=session.user_id,
-            client_id=session.client_id,
-            address=self.address_of(request),
+        words = form.cleaned_data["reason"]
+        receipt = cascade.revoke_sessions(
+            tsids, reason="admin", actor=actor(request), address=self.address_of(request), words=words
         )
-        return cascade.revoke_session(session.tsid, reason="admin", actor=actor(request))
+        message = ngettext("Revoked %d token session.", "Revoked %d token sessions.", receipt.sessions)
+        said = format_html(
+            '{} <a href="{}">{}</a>', message % receipt.sessions, receipt_url(receipt.id), _("Show the receipt")
+        )
+        self.message_user(request, said, messages.SUCCESS)
+        return None

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
 from authserver.addresses import client_address
@@ -19,7 +20,10 @@ class ConsoleSite(admin.AdminSite):
 
     def get_urls(self) -> list[Any]:
         """Without "view on site": no row has a page beside the console's, and for DOT's models Django answers 500."""
-        return [pattern for pattern in super().get_urls() if getattr(pattern, "name", None) != "view_on_site"]
+        from authserver.console import receipts  # it needs the site
+
+        ours = [path("receipts/<uuid:receipt>/", self.admin_view(receipts.show), name="receipt")]
+        return [*ours, *(pattern for pattern in super().get_urls() if getattr(pattern, "name", None) != "view_on_site")]
 
     def address_of(self, request: HttpRequest) -> str | None:
         """Where an operator's request comes from, for the audit trail."""

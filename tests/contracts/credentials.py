@@ -11,6 +11,7 @@ import pytest
 from accounts.models import User
 from accounts.vault.base import (
     MAX_TOKEN_BYTES,
+    Closed,
     CredentialState,
     Entry,
     NotConnected,
@@ -358,3 +359,15 @@ class ExpiringContract:
         assert lease(vault, read(vault, tsid).credential, seconds_from_now=3600)
         assert expiring(vault) == []
         assert expiring(vault, NOW + 2 * HOUR) == [tsid]
+
+    def test_destroying_a_connection_takes_it_from_every_session_and_ends_none(self, vault: TokenVault) -> None:
+        user, other = person(), person()
+        github, google, theirs = kept(vault, user, "github"), kept(vault, user, "google"), kept(vault, other, "github")
+        tsids = [opened(vault, user, github, google), opened(vault, user, github)]
+        foreign = opened(vault, other, theirs)
+        closed = vault.credentials.destroy(user.pk, "github", now=NOW, revoke_at={"github"})
+        assert closed == Closed(("github",), ("github",))
+        assert [sorted(vault.credentials.all_tokens(tsid, now=NOW).by_provider) for tsid in tsids] == [["google"], []]
+        assert "github" in vault.credentials.all_tokens(foreign, now=NOW).by_provider
+        assert [one.provider for one in vault.revocations.claim(now=NOW, until=NOW + HOUR, limit=5)] == ["github"]
+        assert vault.credentials.destroy(user.pk, "github", now=NOW) == Closed()

@@ -11,6 +11,7 @@ from accounts.vault.base import Approved, CredentialState, NewSession, TokenSet,
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+RESOURCE = "https://mcp.example/mcp"
 _numbers = itertools.count(1)
 
 
@@ -42,7 +43,7 @@ def new_session(user: User, *credentials: CredentialState, **others: Any) -> New
         "user_id": user.pk,
         "client_id": "https://client.example/metadata",
         "redirect_host": "client.example",
-        "resource": "https://mcp.example/mcp",
+        "resource": RESOURCE,
         "scopes": ("mcp:tools", "mcp:read"),
         "idle_expires_at": NOW + DAY,
         "expires_at": NOW + 7 * DAY,

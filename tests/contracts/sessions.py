@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from accounts.vault.base import Approved, NotConnected, SessionGone, TokenVault, Unstorable
-from tests.contracts.people import DAY, HOUR, MINUTE, NOW, kept, new_session, opened, person, tokens
+from accounts.vault.base import Approved, Closed, Ended, NotConnected, SessionGone, TokenVault, Unstorable
+from tests.contracts.people import DAY, HOUR, MINUTE, NOW, RESOURCE, kept, new_session, opened, person, tokens
 
 
 class SessionsContract:
@@ -157,6 +157,38 @@ class SessionsContract:
         assert list(vault.sessions.of_user(user.pk)) == [newer, older]
         assert list(vault.sessions.of_client("https://client.example/metadata")) == [others, older]
         assert list(vault.sessions.of_user(uuid4())) == []
+
+    def test_open_sessions_are_listed_by_resource_and_by_connection(self, vault: TokenVault) -> None:
+        user, other = person(), person()
+        github = kept(vault, user)
+        linked, unlinked = opened(vault, user, github), opened(vault, user)
+        elsewhere = opened(vault, other, kept(vault, other), resource="https://other.example/mcp")
+        closed = opened(vault, user, github)
+        vault.sessions.close(closed, reason="x", now=NOW)
+        assert set(vault.sessions.of_resource(RESOURCE)) == {linked, unlinked}
+        assert list(vault.sessions.of_resource("https://other.example/mcp")) == [elsewhere]
+        assert list(vault.sessions.of_connection(user.pk, "github")) == [linked]
+        assert list(vault.sessions.of_connection(user.pk, "google")) == []
+
+    def test_what_an_ending_did_is_said(self, vault: TokenVault) -> None:
+        user = person()
+        github, google = kept(vault, user, "github"), kept(vault, user, "google")
+        first, second = opened(vault, user, github, google), opened(vault, user, github)
+        closed = vault.sessions.close(first, reason="x", now=NOW, revoke_at={"google", "github"})
+        assert closed == Closed(("google",), ("google",))
+        assert vault.sessions.close(second, reason="x", now=NOW) == Closed(("github",), ())
+
+    def test_ended_sessions_are_listed_since_a_moment_the_earliest_first(self, vault: TokenVault) -> None:
+        user = person()
+        tsids = [opened(vault, user) for _ in range(3)]
+        opened(vault, user)
+        other = opened(vault, user, resource="https://other.example/mcp")
+        for number, tsid in enumerate([*tsids, other]):
+            vault.sessions.close(tsid, reason="x", now=NOW + number * MINUTE)
+        ended = vault.sessions.ended([RESOURCE], since=NOW + MINUTE, limit=10)
+        assert list(ended) == [Ended(tsids[1], NOW + MINUTE), Ended(tsids[2], NOW + 2 * MINUTE)]
+        assert [one.tsid for one in vault.sessions.ended([RESOURCE], since=NOW, limit=2)] == tsids[:2]
+        assert not vault.sessions.ended([], since=NOW, limit=10)
 
     def test_sweeping_closes_what_ran_out_and_destroys_its_credentials(self, vault: TokenVault) -> None:
         user, other = person(), person()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 from django.contrib.admin.utils import quote
 from django.test import Client as Http
+from django.utils import timezone
 
-from accounts.models import AuditEvent, Credential, TokenSession, User
-from authserver.models import Grant, RefreshToken
+from accounts.models import AuditEvent, Credential, Revocation, TokenSession, User
+from authserver.models import RefreshToken
 from tests.harness.approval import Approval, approve, make_client, make_provider, make_resource, post
 from tests.unit.console.conftest import Operator
 from tests.unit.console.crawl import ROOT
+from upstream import revoke
 
 pytestmark = pytest.mark.django_db
 LIST = f"{ROOT}accounts/tokensession/"
@@ -49,17 +53,47 @@ def test_revoked_sessions_are_over_everywhere(superuser: Http) -> None:
     assert not Credential.objects.exists()
     assert post(first.refresh_form(tokens["refresh_token"])).json()["error"] == "invalid_grant"
     assert post(second.form).json()["error"] == "invalid_grant"
-    assert Grant.objects.filter(claimed_at=None).count() == 1
 
 
 def test_the_trail_says_who_and_why(superuser: Http) -> None:
     approval = approve()
     act(superuser, approval.tsid, confirmed="1", reason="laptop stolen")
-    asked = AuditEvent.objects.get(event="console.revoke")
-    assert (asked.actor, asked.reason, asked.tsid) == ("root", "laptop stolen", approval.tsid)
+    asked, done, summed_up = AuditEvent.objects.exclude(receipt=None).order_by("id")
+    assert (asked.event, asked.actor, asked.reason) == ("sessions.revoking", "root", "laptop stolen")
     assert asked.address == "127.0.0.1"
-    done = AuditEvent.objects.get(event="session.revoked")
-    assert (done.actor, done.reason, done.tsid) == ("root", "admin", approval.tsid)
+    assert (done.event, done.actor, done.reason, done.tsid) == ("session.revoked", "root", "admin", approval.tsid)
+    assert (summed_up.event, summed_up.detail["sessions"]) == ("sessions.revoked", 1)
+    assert len({asked.receipt, done.receipt, summed_up.receipt}) == 1
+
+
+def test_before_it_is_done_the_page_says_what_ends_with_it(superuser: Http) -> None:
+    provider = make_provider(on_session_end="revoke_when_unused", display_name="GitHub")
+    approval = approve(provider=provider)
+    approval.redeem()
+    page = act(superuser, approval.tsid).content.decode()  # type: ignore[attr-defined]
+    for words in ("ends 1 refresh token.", "1 credential of github is destroyed", "github is told to revoke 1 token"):
+        assert words in page
+
+
+def test_the_receipt_shows_each_step_and_grows_with_what_the_queue_does(superuser: Http, staff: Operator) -> None:
+    approval = approve(provider=make_provider(on_session_end="revoke_when_unused"))
+    act(superuser, approval.tsid, confirmed="1", reason="laptop <b>stolen</b>")
+    receipt = AuditEvent.objects.filter(event="session.revoked").values_list("receipt", flat=True).get()
+    path = f"{ROOT}receipts/{receipt}/"
+    page = superuser.get(path).content.decode()
+    for words in (
+        approval.tsid,
+        "session.revoked",
+        "laptop &lt;b&gt;stolen",
+        "One provider is still to be told",
+        "not yet",
+    ):
+        assert words in page
+    revoke.work_queue(now=timezone.now(), limit=5)
+    Revocation.objects.update(state="done", finished_at=timezone.now())
+    assert "Everything has been done" in superuser.get(path).content.decode()
+    assert superuser.get(f"{ROOT}receipts/{uuid4()}/").status_code == 404
+    assert staff("accounts.view_tokensession").get(path).status_code == 403
 
 
 def page_of(approval: Approval) -> str:

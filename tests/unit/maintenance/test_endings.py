@@ -18,8 +18,9 @@ from accounts.vault.base import TokenSet
 from authserver import cascade
 from authserver.housekeeping import steps
 from authserver.models import Client, RefreshToken
-from tests.harness.approval import Approval, approve, make_client, make_provider, make_resource, make_user, post
+from tests.harness.approval import approve, make_client, make_provider, make_resource, make_user, post
 from tests.harness.registration import manage, registered
+from upstream import revoke
 from upstream.models import Provider
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
@@ -107,21 +108,33 @@ def statements(call: Any) -> list[str]:
 
 def test_the_providers_to_tell_are_asked_for_once_however_many_sessions_end(provider: Provider) -> None:
     client, user, resource = make_client(), make_user(), make_resource()
-
-    def approved(count: int) -> list[Approval]:
-        return [approve(client=client, user=user, resource=resource, provider=provider) for _ in range(count)]
-
-    for ending, count in ((lambda: cascade.revoke_user(user, reason="x"), 5),
-                          (lambda: cascade.revoke_client(client, reason="x"), 5)):  # fmt: skip
-        approved(count)
-        asked = [sql for sql in statements(ending) if "on_session_end" in sql]
-        assert len(asked) == 1
+    for _ in range(5):
+        approve(client=client, user=user, resource=resource, provider=provider)
+    asked = [sql for sql in statements(lambda: cascade.revoke_user(user, reason="x")) if "on_session_end" in sql]
+    assert len(asked) == 1
 
 
-def test_ending_a_session_costs_one_statement_more_than_before(provider: Provider) -> None:
-    approval = approve(provider=provider)
-    with CaptureQueriesContext(connection) as captured:
-        cascade.revoke_session(approval.tsid, reason="x")
-    of_ours = [query["sql"] for query in captured if not query["sql"].startswith(("SAVEPOINT", "RELEASE", "BEGIN"))]
-    # Providers; refresh tokens, codes; the vault's six; the audit event.
-    assert len(of_ours) == 10, of_ours
+def test_a_change_of_what_a_provider_is_told_counts_at_once(provider: Provider) -> None:
+    receipt = cascade.revoke_session(approve(provider=provider).tsid, reason="x")
+    assert receipt is not None
+    assert receipt.queued == {"github": 1}
+    provider.on_session_end = Provider.SessionEnd.KEEP
+    provider.save()
+    again = approve(client=make_client(), resource=make_resource("https://b.example/mcp"), provider=provider)
+    receipt = cascade.revoke_session(again.tsid, reason="x")
+    assert receipt is not None
+    assert (receipt.destroyed, receipt.queued) == ({"github": 1}, {})
+
+
+def test_ending_a_session_is_five_statements_and_one_more_where_a_provider_is_told(provider: Provider) -> None:
+    """Its refresh tokens; the session, its links, the credential; the trail."""
+    for tells, expected in ((True, 6), (False, 5)):
+        provider.on_session_end = Provider.SessionEnd.REVOKE if tells else Provider.SessionEnd.KEEP
+        provider.save()
+        revoke.providers_to_tell()
+        resource = make_resource(f"https://{tells}.example/mcp")
+        approval = approve(client=make_client(), resource=resource, provider=provider)
+        with CaptureQueriesContext(connection) as captured:
+            cascade.revoke_session(approval.tsid, reason="x")
+        of_ours = [query["sql"] for query in captured if not query["sql"].startswith(("SAVEPOINT", "RELEASE", "BEGIN"))]
+        assert len(of_ours) == expected, of_ours
