@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 
-from django.db.models import Exists
-
 from authserver import limits, verify
+from authserver.access_tokens import check_still_good
 from authserver.claims import AccessClaims
 from authserver.errors import OAuthError
 from authserver.grants import context
-from authserver.models import AccessToken, Client, ResourceUpstream
+from authserver.models import ResourceUpstream
 from authserver.release import Asker, Refused, Whose, asked_scopes, describe, release, token_members
 from authserver.resource_servers import Standing, authenticate
 from upstream.models import Provider
@@ -60,7 +58,7 @@ def exchange(ours: context.TokenContext) -> dict[str, Any]:
     try:
         check_still_good(claims)
         [released] = release(asker, whose, [upstream], wanted_scopes=wanted, now=ours.now)
-    except Refused as reason:
+    except (Refused, verify.InvalidToken) as reason:
         raise refused(str(reason)) from None
     if isinstance(released.outcome, Fresh):
         return {"issued_token_type": ACCESS_TOKEN, **token_members(released.outcome, now=ours.now)}
@@ -82,22 +80,6 @@ def check_shape(parameters: dict[str, str]) -> None:
         raise OAuthError("invalid_request", f"requested_token_type can only be {ACCESS_TOKEN}.")
     if "actor_token" in parameters or "actor_token_type" in parameters:
         raise OAuthError("invalid_request", "actor_token is not supported.")
-
-
-def check_still_good(claims: AccessClaims) -> None:
-    """The client still exists and is enabled, and this very token was not ended. One statement. Raises `Refused`."""
-    ended = AccessToken.objects.filter(token_checksum=jti_checksum(claims.jti))
-    usable = Client.objects.filter(Client.usable(), client_id=claims.client_id)
-    was_ended = usable.annotate(ended=Exists(ended)).values_list("ended", flat=True).first()
-    if was_ended is None:
-        raise Refused("the client is gone, disabled, or of a blocked app")
-    if was_ended:
-        raise Refused("the access token was revoked")
-
-
-def jti_checksum(jti: str) -> str:
-    """How an access token that was ended early is known."""
-    return hashlib.sha256(jti.encode()).hexdigest()
 
 
 def choose_upstream(standing: Standing, parameters: dict[str, str]) -> ResourceUpstream:

@@ -18,7 +18,7 @@ from accounts.models import AuditEvent
 from accounts.vault import vault
 from accounts.vault.base import TokenSet
 from authserver import cascade, mint
-from authserver.exchange.grant import jti_checksum
+from authserver.access_tokens import jti_checksum
 from authserver.grant_types import TOKEN_EXCHANGE
 from authserver.keys import signer
 from authserver.models import AccessToken, Client, Resource, ResourceServer, ResourceUpstream
