@@ -69,8 +69,8 @@ def _sign_in(request: HttpRequest, user: User, visit: Visit, claims: dict[str, A
     """A new Django session: whatever this browser's old one was, nobody who knew it has this one."""
     login(request, user, backend=SIGN_IN_BACKEND)
     now = int(time.time())
-    signed_in_at = claims.get("auth_time", now)  # when the person really was asked, where the provider says so
-    request.session["auth_time"] = min(int(signed_in_at), now)
+    signed_in_at = claims.get("auth_time")  # when the person really was asked, where the provider says so
+    request.session["auth_time"] = now if signed_in_at is None else max(0, min(int(signed_in_at), now))
     request.session["signed_in_with"] = visit.provider.name
 
 

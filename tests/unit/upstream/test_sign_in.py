@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -103,6 +104,15 @@ def test_auth_time_is_when_the_provider_asked_the_person(oidc: FakeOidc, person:
     oidc.forge = lambda claims: claims.update(auth_time=long_ago)
     person.sign_in(provider_at(oidc, Provider.Type.OIDC))
     assert person.client.session["auth_time"] == long_ago
+
+
+@pytest.mark.parametrize(("told", "least"), [(None, 1_700_000_000), (-1e300, 0), (-1, 0), (0.5, 0)])
+def test_an_auth_time_that_says_nothing_or_nonsense_breaks_nothing(
+    oidc: FakeOidc, person: Person, told: Any, least: int
+) -> None:
+    oidc.forge = lambda claims: claims.update(auth_time=told)
+    assert person.sign_in(provider_at(oidc, Provider.Type.OIDC)).outcome == Visit.Outcome.DONE
+    assert person.client.session["auth_time"] >= least
 
 
 def test_plain_oauth2_finds_the_person_where_the_row_says(person: Person) -> None:
