@@ -1,9 +1,12 @@
 """Where Django looks for the console's pages: `authserver.console` has them, one module a subject.
 
 Clients, codes and tokens are not here: django-oauth-toolkit registers those, with the classes that the settings name.
+ID tokens are not shown: none is stored.
 """
 
 from __future__ import annotations
+
+from django.contrib import admin
 
 from authserver.console import (  # noqa: F401  # they register themselves
     app_registry,
@@ -17,3 +20,6 @@ from authserver.console import (  # noqa: F401  # they register themselves
     resources,
     sessions,
 )
+from authserver.models import IDToken
+
+admin.site.unregister(IDToken)

@@ -343,7 +343,6 @@ OAUTH2_PROVIDER: dict[str, Any] = {
     "GRANT_ADMIN_CLASS": "authserver.console.tokens.GrantAdmin",
     "ACCESS_TOKEN_ADMIN_CLASS": "authserver.console.tokens.AccessTokenAdmin",
     "REFRESH_TOKEN_ADMIN_CLASS": "authserver.console.tokens.RefreshTokenAdmin",
-    "ID_TOKEN_ADMIN_CLASS": "authserver.console.tokens.IDTokenAdmin",
 }
 
 # --- The JSON API ---------------------------------------------------------------------------------------------------

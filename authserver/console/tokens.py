@@ -29,10 +29,3 @@ class RefreshTokenAdmin(ReadOnlyAdmin):
     searched = ("tsid",)
     list_select_related = ("application", "user")
     ordering = ("-id",)
-
-
-class IDTokenAdmin(ReadOnlyAdmin):
-    list_display = ("id", "application", "user", "created", "expires")
-    fields = list_display
-    list_select_related = ("application", "user")
-    ordering = ("-id",)

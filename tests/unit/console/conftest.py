@@ -24,7 +24,6 @@ from authserver.models import (
     ApprovalRequest,
     Consent,
     Grant,
-    IDToken,
     InitialAccessToken,
     PendingAuthorization,
     PendingConnection,
@@ -159,7 +158,6 @@ def everything(db: None) -> Everything:
             tsid=approval.tsid,
             expires=soon,
         ),
-        IDToken.objects.create(user=user, application=client, expires=soon),
         Consent.objects.create(user=user, client=client, redirect_host="127.0.0.1", resource=resource, granted_at=now),
         PendingAuthorization.objects.create(
             browser_hash=f"{CANARY}-browser",
