@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from authserver.claims import AccessClaims
@@ -16,9 +18,17 @@ ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105 - RFC 9068 section 2.1, a header valu
 
 
 def access_token(
-    *, subject: UUID, audience: str, client_id: str, scope: str, tsid: str, lifetime_seconds: int, now: datetime
+    *,
+    subject: UUID,
+    audience: str,
+    client_id: str,
+    scope: str,
+    tsid: str,
+    lifetime_seconds: int,
+    now: datetime,
+    about: Mapping[str, Any] | None = None,
 ) -> str:
-    """A signed `at+jwt` for one resource, naming the token session behind it."""
+    """A signed `at+jwt` for one resource, naming the token session behind it. `about` is `claims.about` of the person."""
     claims = AccessClaims(
         subject=subject,
         audience=audience,
@@ -28,6 +38,7 @@ def access_token(
         jti=secrets.token_urlsafe(18),
         issued_at=now,
         expires_at=now + timedelta(seconds=lifetime_seconds),
+        about=about or {},
     )
     return signer().sign(claims.as_json(load().issuer), ACCESS_TOKEN_TYPE)
 
@@ -56,10 +67,21 @@ ID_TOKEN_LIFETIME_SECONDS = 600
 
 
 def id_token(
-    *, subject: UUID, client_id: str, access_token: str, nonce: str, auth_time: datetime | None, now: datetime
+    *,
+    subject: UUID,
+    client_id: str,
+    access_token: str,
+    nonce: str,
+    auth_time: datetime | None,
+    now: datetime,
+    about: Mapping[str, Any] | None = None,
 ) -> str:
-    """An ID token for the client itself (OpenID Connect Core section 2): who signed in and when, nothing more."""
+    """An ID token for the client itself (OpenID Connect Core section 2): who signed in and when, and `claims.about` them.
+
+    A refreshed one (s12.2) has the `auth_time` of that very sign-in, and no `nonce`.
+    """
     claims: dict[str, object] = {
+        **(about or {}),
         "iss": load().issuer,
         "sub": str(subject),
         "aud": client_id,

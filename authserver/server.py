@@ -9,6 +9,7 @@ from oauthlib.oauth2.rfc6749.grant_types import AuthorizationCodeGrant, RefreshT
 from oauthlib.oauth2.rfc6749.tokens import TokenBase
 
 from authserver import mint
+from authserver.claims import about
 from authserver.exchange.grant import TokenExchangeGrant
 from authserver.grant_types import TOKEN_EXCHANGE
 from authserver.grants import context
@@ -23,30 +24,32 @@ class SessionToken(TokenBase):
         ours = context.of(request)
         if ours.replayed is not None or ours.resource is None or ours.client is None:
             return {}  # the kept answer takes its place
-        scope = " ".join(request.scopes)
+        scope, person = " ".join(request.scopes), request.user
         seconds = lifetime_seconds(ours.resource)
         token: dict[str, Any] = {
             "access_token": mint.access_token(
-                subject=request.user.pk,
+                subject=person.pk,
                 audience=ours.resource.identifier,
                 client_id=ours.client.client_id,
                 scope=scope,
                 tsid=ours.tsid,
                 lifetime_seconds=seconds,
                 now=ours.now,
+                about=about(name=person.name, email=person.email, scopes=request.scopes, only=ours.resource.claims),
             ),
             "token_type": "Bearer",
             "expires_in": seconds,
             "scope": scope,
         }
-        if ours.grant is not None and "openid" in request.scopes:
+        if "openid" in request.scopes:
             token["id_token"] = mint.id_token(
-                subject=request.user.pk,
+                subject=person.pk,
                 client_id=ours.client.client_id,
                 access_token=token["access_token"],
-                nonce=ours.grant.nonce,
-                auth_time=ours.grant.auth_time,
+                nonce=ours.grant.nonce if ours.grant is not None else "",
+                auth_time=ours.auth_time,
                 now=ours.now,
+                about=about(name=person.name, email=person.email, scopes=request.scopes),
             )
         return token
 

@@ -18,6 +18,7 @@ from authserver import app_registry, policy, redirects
 from authserver.authorize.request import AuthorizationRequest
 from authserver.authorize.ticket import Ticket
 from authserver.authorize.upstreams import Connections, optional, scopes_of, sign_in_choices
+from authserver.claims import PERSONAL
 from authserver.models import App, Client, Consent
 from authserver.people import signed_in
 from authserver.responses import private
@@ -63,6 +64,7 @@ def context(asked: AuthorizationRequest, person: User | None, ticket: Ticket) ->
     kind = redirects.kind_of(asked.redirect_uri)
     cimd = client.registration_source == Client.RegistrationSource.CIMD
     likeness = app_registry.looks_like(client.app)
+    told = {PERSONAL[claim] for claim in asked.resource.claims if claim in PERSONAL}
     return {
         "client_name": client.name,
         "client_is_proven": client.identity_is_proven,
@@ -80,7 +82,11 @@ def context(asked: AuthorizationRequest, person: User | None, ticket: Ticket) ->
         "resource_name": asked.resource.name,
         "resource_identifier": asked.resource.identifier,
         "scopes": [
-            {"name": scope, "words": asked.resource.scopes.get(scope) or IDENTITY_SCOPES.get(scope, "")}
+            {
+                "name": scope,
+                "words": asked.resource.scopes.get(scope) or IDENTITY_SCOPES.get(scope, ""),
+                "resource_is_told": scope in told,
+            }
             for scope in asked.scopes
         ],
         "upstreams": upstreams,

@@ -94,6 +94,7 @@ def save(context: TokenContext, token: dict[str, Any]) -> None:
                 audience=resource,
                 resource=[resource.identifier],
                 scope=grant.scope,
+                auth_time=grant.auth_time,
                 token="",
                 token_checksum=refresh_tokens.checksum(refresh_token),
                 idle_expires_at=idle_expires_at,

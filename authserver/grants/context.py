@@ -33,6 +33,12 @@ class TokenContext:
     tsid: str = ""
     replayed: dict[str, Any] | None = field(default=None, repr=False)
 
+    @property
+    def auth_time(self) -> datetime | None:
+        """When the person really signed in for this approval, however long ago: the row that it hangs on says so."""
+        row = self.grant or self.refresh
+        return row.auth_time if row is not None else None
+
 
 def attach(request: Any, context: TokenContext) -> TokenContext:
     request.__dict__[_KEY] = context

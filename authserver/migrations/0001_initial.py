@@ -375,6 +375,7 @@ class Migration(migrations.Migration):
                 ("tsid", models.CharField(db_index=True, max_length=64)),
                 ("generation", models.PositiveIntegerField(default=1)),
                 ("scope", models.TextField(blank=True)),
+                ("auth_time", models.DateTimeField(blank=True, null=True)),
                 ("replay_checksum", models.CharField(blank=True, max_length=64)),
                 ("replay_sealed", models.TextField(blank=True)),
                 ("replay_until", models.DateTimeField(blank=True, null=True)),

@@ -43,7 +43,8 @@ class RefreshToken(AbstractRefreshToken):
     """One lineage of refresh tokens: one row a session, updated in place however often it turns.
 
     `token_checksum` is the current token's SHA-256, `generation` its number. `replay_*` keep the last exchange: the
-    SHA-256 of the token it took and its answer, sealed under a key derived from that token.
+    SHA-256 of the token it took and its answer, sealed under a key derived from that token. `auth_time` is the code's:
+    the sign-in that refreshed ID tokens name (OpenID Connect Core section 12.2).
     """
 
     handle = models.CharField(max_length=32, unique=True)
@@ -51,6 +52,7 @@ class RefreshToken(AbstractRefreshToken):
     audience = models.ForeignKey("Resource", on_delete=models.CASCADE, related_name="+")
     generation = models.PositiveIntegerField(default=1)
     scope = models.TextField(blank=True)
+    auth_time = models.DateTimeField(null=True, blank=True)
     replay_checksum = models.CharField(max_length=64, blank=True)
     replay_sealed = models.TextField(blank=True)
     replay_until = models.DateTimeField(null=True, blank=True)

@@ -131,6 +131,8 @@ def approve(
     provider: Provider | None = None,
     tokens: TokenSet | None = None,
     upstream_scopes: tuple[str, ...] = ("repo",),
+    nonce: str = "",
+    auth_time: datetime | None = None,
     now: datetime | None = None,
 ) -> Approval:
     """An approval, as the authorization endpoint leaves it. With a provider, its credential is linked."""
@@ -173,8 +175,8 @@ def approve(
         redirect_uri=REDIRECT_URI,
         scopes=scopes,
         code_challenge=challenge(verifier),
-        nonce="",
-        auth_time=now,
+        nonce=nonce,
+        auth_time=auth_time or now,
         lifetime_seconds=60,
         now=now,
     )

@@ -1,0 +1,3 @@
+"""The authorization endpoint's own fixtures."""
+
+from tests.unit.authorize.conftest import door  # noqa: F401  # a fixture
