@@ -234,6 +234,7 @@ RATE_LIMITS = {
     "token": "60/minute",  # by client and by address
     "register": "10/minute",  # by address
     "authorize": "60/minute",  # by address
+    "userinfo": "60/minute",  # by session; refusals, by address
     "exchange": "600/minute",  # by resource server
     "api": "600/minute",  # by resource server
     "api_unknown": "60/minute",  # by resource server: sessions it asked for that are not there, or not its own

@@ -14,6 +14,7 @@ from authserver.connect import views as connect
 from authserver.metadata import views as metadata
 from authserver.registration import views as registration
 from authserver.token import views as token
+from authserver.userinfo import views as userinfo
 
 conf = load()
 Patterns = list[URLPattern | URLResolver]
@@ -30,6 +31,7 @@ endpoints: Patterns = [
     path("oauth/connect/<str:ticket>/back", connect.back, name="connect-back"),
     path("oauth/connect/<str:ticket>/switch", connect.switch, name="connect-switch"),
     path("oauth/token", token.token, name="token"),
+    path("oauth/userinfo", userinfo.userinfo, name="userinfo"),
     path("oauth/register", registration.register, name="register"),
     path("oauth/register/<str:client_id>", registration.configuration, name="registration"),
     path("", include("upstream.urls")),

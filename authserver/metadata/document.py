@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from authserver import languages, policy
+from authserver.claims import PERSONAL
 from authserver.client_jwks import ALGORITHMS
 from authserver.client_metadata import AUTH_METHODS, KEY_METHOD
 from authserver.conf import load
@@ -13,7 +14,7 @@ from authserver.keys import signer
 
 
 def authorization_server() -> dict[str, Any]:
-    """RFC 8414 section 2, with RFC 9207 and Client ID Metadata Documents.
+    """RFC 8414 section 2, with RFC 9207, Client ID Metadata Documents, and what OpenID Connect adds.
 
     No `scopes_supported`: clients ask for every scope listed, and what may be asked for is the resource's to say.
     """
@@ -35,6 +36,11 @@ def authorization_server() -> dict[str, Any]:
         "request_uri_parameter_supported": False,
         "claims_parameter_supported": False,
         "ui_locales_supported": languages.supported(),
+        "userinfo_endpoint": conf.url("/oauth/userinfo"),
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": signing_algorithms(),
+        "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", *told()],
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
     }
     if registration.mode != "closed":
         document["registration_endpoint"] = conf.url("/oauth/register")
@@ -42,12 +48,17 @@ def authorization_server() -> dict[str, Any]:
 
 
 def openid() -> dict[str, Any]:
-    """OpenID Connect Discovery 1.0 section 3: the same server, and what its ID tokens are."""
-    return {
-        **authorization_server(),
-        "scopes_supported": ["openid"],
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": [signer().algorithm],
-        "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash"],
-        "prompt_values_supported": ["none", "login", "consent", "select_account"],
-    }
+    """OpenID Connect Discovery 1.0 section 3: the same server, and the scopes that say something of the person.
+
+    Never `offline_access`: no refresh token hangs on it, and clients that find it here add `prompt=consent` every time.
+    """
+    return {**authorization_server(), "scopes_supported": ["openid", *sorted(set(PERSONAL.values()), reverse=True)]}
+
+
+def signing_algorithms() -> list[str]:
+    """Of every key that verifies, the signing one first: while keys turn over, tokens of both are about."""
+    return list(dict.fromkeys(key["alg"] for key in signer().public_jwks()["keys"]))
+
+
+def told() -> list[str]:
+    return [*PERSONAL, "email_verified"]
