@@ -53,7 +53,6 @@ class OAuthCore(OAuthLibCore):
             address=client_address(request),
         )
         if grant_type != TOKEN_EXCHANGE:  # whose allowance is counted once the caller has proved who it is
-            limits.enforce("token", f"client {context.presented.client_ids[0]}")
             limits.enforce("token", f"address {context.address}")
         proofs = {"client_secret", "client_assertion", "client_assertion_type"}
         passed = {name: value for name, value in parameters.items() if name not in proofs}

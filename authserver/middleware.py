@@ -14,7 +14,15 @@ from authserver.conf import load
 from authserver.errors import OAuthError, json_response
 
 Handler = Callable[[HttpRequest], HttpResponse]
-MACHINE_PATHS = ("/oauth/token", "/oauth/userinfo", "/oauth/register", "/.well-known/", "/api/")
+MACHINE_PATHS = (
+    "/oauth/token",
+    "/oauth/userinfo",
+    "/oauth/register",
+    "/oauth/revoke",
+    "/oauth/introspect",
+    "/.well-known/",
+    "/api/",
+)
 
 
 def speaks_json(request: HttpRequest) -> bool:

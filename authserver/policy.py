@@ -48,9 +48,17 @@ class Registration:
 
 
 @dataclass(frozen=True)
+class Revocation:
+    """What a client that revokes an access token ends with it."""
+
+    access_token_ends_session: bool = False
+
+
+@dataclass(frozen=True)
 class CurrentPolicy:
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
     registration: Registration = field(default_factory=Registration)
+    revocation: Revocation = field(default_factory=Revocation)
 
 
 _lock = Lock()
@@ -65,7 +73,7 @@ def current() -> CurrentPolicy:
         return cached[1]
     with _lock:
         row = Policy.objects.filter(pk=1).first()
-        fresh = from_json(row.lifetimes, row.registration) if row else CurrentPolicy()
+        fresh = from_json(row.lifetimes, row.registration, row.revocation) if row else CurrentPolicy()
         _cached = (time.monotonic(), fresh)
         return fresh
 
@@ -76,8 +84,10 @@ def forget() -> None:
     _cached = None
 
 
-def from_json(lifetimes: dict[str, int], registration: dict[str, Any]) -> CurrentPolicy:
-    """The typed policy of a stored row; both dicts hold only what differs from the defaults."""
+def from_json(
+    lifetimes: dict[str, int], registration: dict[str, Any], revocation: dict[str, bool] | None = None
+) -> CurrentPolicy:
+    """The typed policy of a stored row; the dicts hold only what differs from the defaults."""
     cimd = dict(registration.get("cimd", {}))
     for hosts in ("allowed_hosts", "denied_hosts"):
         if hosts in cimd:
@@ -85,4 +95,5 @@ def from_json(lifetimes: dict[str, int], registration: dict[str, Any]) -> Curren
     return CurrentPolicy(
         lifetimes=replace(Lifetimes(), **lifetimes),
         registration=replace(Registration(), **{**registration, "cimd": replace(Cimd(), **cimd)}),
+        revocation=replace(Revocation(), **(revocation or {})),
     )

@@ -231,13 +231,14 @@ CACHE_IS_SHARED = _cache_url is not None
 
 # --- Rate limits (behaviour.md, Limits) -----------------------------------------------------------------------------
 RATE_LIMITS = {
-    "token": "60/minute",  # by client and by address
+    "token": "60/minute",  # by address, and by client where it has proved to be that one
     "register": "10/minute",  # by address
     "authorize": "60/minute",  # by address
     "userinfo": "60/minute",  # by session; refusals, by address
     "exchange": "600/minute",  # by resource server
     "api": "600/minute",  # by resource server
     "api_unknown": "60/minute",  # by resource server: sessions it asked for that are not there, or not its own
+    "introspect": "600/minute",  # by resource server
     "client_authentication": "10/minute",  # failures, by client and by address
     "approval": "10/minute",  # by address: requests for an app's approval
     "approval_state": "600/minute",  # by address: pages that wait for the answer

@@ -11,8 +11,10 @@ from authserver.authorize import approval_views as approval
 from authserver.authorize import views as authorize
 from authserver.conf import load
 from authserver.connect import views as connect
+from authserver.introspection import views as introspection
 from authserver.metadata import views as metadata
 from authserver.registration import views as registration
+from authserver.revocation import views as revocation
 from authserver.token import views as token
 from authserver.userinfo import views as userinfo
 
@@ -32,6 +34,8 @@ endpoints: Patterns = [
     path("oauth/connect/<str:ticket>/switch", connect.switch, name="connect-switch"),
     path("oauth/token", token.token, name="token"),
     path("oauth/userinfo", userinfo.userinfo, name="userinfo"),
+    path("oauth/revoke", revocation.revoke, name="revoke"),
+    path("oauth/introspect", introspection.introspect, name="introspect"),
     path("oauth/register", registration.register, name="register"),
     path("oauth/register/<str:client_id>", registration.configuration, name="registration"),
     path("", include("upstream.urls")),

@@ -32,6 +32,7 @@ def read(file: Path, problems: Problems) -> Configuration:
         apps=_section(top, "apps", apps.read),
         lifetimes=policy.lifetimes(fields) if (fields := top.fields("lifetimes")) else None,
         registration=policy.registration(fields) if (fields := top.fields("registration")) else None,
+        revocation=policy.revocation(fields) if (fields := top.fields("revocation")) else None,
     )
     top.done()
     _compare(configuration, problems)

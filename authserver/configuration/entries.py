@@ -91,3 +91,4 @@ class Configuration:
     apps: tuple[App, ...] | None
     lifetimes: dict[str, int] | None
     registration: dict[str, Any] | None
+    revocation: dict[str, bool] | None

@@ -1,4 +1,4 @@
-"""The sections `lifetimes` and `registration`, in the shape that `authserver.policy` reads."""
+"""The sections `lifetimes`, `registration` and `revocation`, in the shape that `authserver.policy` reads."""
 
 from __future__ import annotations
 
@@ -48,6 +48,13 @@ def registration(fields: Fields) -> dict[str, Any]:
     if contact:
         kept["contact"] = contact
     return {**kept, "cimd": cimd} if cimd else kept
+
+
+def revocation(fields: Fields) -> dict[str, bool]:
+    """Only what differs from the defaults."""
+    ends_session = fields.flag("access_token_ends_session")
+    fields.done()
+    return {"access_token_ends_session": True} if ends_session else {}
 
 
 def _cimd(entry: Fields) -> dict[str, Any]:

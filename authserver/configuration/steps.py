@@ -227,7 +227,11 @@ def _update_client(row: ClientRow, entry: Client, report: Report) -> None:
 
 
 def policy(configuration: Configuration, report: Report) -> None:
-    sections = {"lifetimes": configuration.lifetimes, "registration": configuration.registration}
+    sections: dict[str, dict[str, Any] | None] = {
+        "lifetimes": configuration.lifetimes,
+        "registration": configuration.registration,
+        "revocation": configuration.revocation,
+    }
     row = Policy.objects.filter(pk=1).first() or Policy()
     for name, wanted in sections.items():
         current: dict[str, Any] = getattr(row, name)

@@ -90,6 +90,7 @@ class Migration(migrations.Migration):
                 ("id", models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),
                 ("lifetimes", models.JSONField(blank=True, default=dict)),
                 ("registration", models.JSONField(blank=True, default=dict)),
+                ("revocation", models.JSONField(blank=True, default=dict)),
             ],
             options={
                 "verbose_name_plural": "policy",

@@ -12,9 +12,8 @@ from django.views import View
 from oauth2_provider.views.mixins import OAuthLibMixin
 from oauthlib.oauth2 import OAuth2Error
 
-from authserver import limits
-from authserver.addresses import client_address
 from authserver.cors import cross_origin
+from authserver.endpoint import limited
 from authserver.errors import OAuthError, render
 from authserver.failures import PASSING, try_again
 
@@ -44,16 +43,6 @@ class TokenView(OAuthLibMixin, View):
         if status != 200:
             log.info("refused", status=status, body=body)
         return response
-
-
-def limited(error: OAuthError, request: HttpRequest) -> OAuthError:
-    """Failed client authentication counts by address; past the limit the answer is 429, whatever was presented."""
-    if error.error == "invalid_client":
-        try:
-            limits.enforce("client_authentication", f"address {client_address(request)}")
-        except OAuthError as too_much:
-            return too_much
-    return error
 
 
 _view = cast("Callable[..., HttpResponse]", TokenView.as_view())

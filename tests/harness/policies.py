@@ -11,9 +11,12 @@ from authserver.models import Policy
 
 
 @contextmanager
-def in_force(*, lifetimes: dict[str, int] | None = None, **registration: Any) -> Iterator[None]:
+def in_force(
+    *, lifetimes: dict[str, int] | None = None, revocation: dict[str, bool] | None = None, **registration: Any
+) -> Iterator[None]:
     """Policy as `apply_config` stores it: what differs from the defaults. Needs the database."""
-    Policy.objects.update_or_create(pk=1, defaults={"lifetimes": lifetimes or {}, "registration": registration})
+    sections = {"lifetimes": lifetimes or {}, "registration": registration, "revocation": revocation or {}}
+    Policy.objects.update_or_create(pk=1, defaults=sections)
     policy.forget()
     try:
         policy.current()
