@@ -59,6 +59,7 @@ class TokenSession(models.Model):
         indexes = [
             models.Index(fields=["user", "closed_at"], name="session_user_closed"),
             models.Index(fields=["idle_expires_at"], name="session_open_until", condition=Q(closed_at__isnull=True)),
+            models.Index(fields=["closed_at"], name="session_closed_at", condition=Q(closed_at__isnull=False)),
         ]
 
     def __str__(self) -> str:

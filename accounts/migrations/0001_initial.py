@@ -292,6 +292,12 @@ class Migration(migrations.Migration):
                 condition=models.Q(("closed_at__isnull", True)), fields=["idle_expires_at"], name="session_open_until"
             ),
         ),
+        migrations.AddIndex(
+            model_name="tokensession",
+            index=models.Index(
+                condition=models.Q(("closed_at__isnull", False)), fields=["closed_at"], name="session_closed_at"
+            ),
+        ),
         migrations.AddConstraint(
             model_name="link",
             constraint=models.UniqueConstraint(

@@ -134,6 +134,37 @@ ONE_TOKEN: dict[str, Any] = {
     ),
     "tags": ["upstream tokens"],
 }
+REVOCATIONS: dict[str, Any] = {
+    "summary": "Sessions that have ended",
+    "description": (
+        "For servers that check our access tokens against the JWKS alone: the tsids of their resources' sessions that have "
+        "ended while access tokens of them may still verify. Ask again with `since`; with `wait` the answer comes as soon "
+        "as there is something, or says that there is nothing. `Retry-After` says that nobody can wait at the moment. "
+        "With `If-None-Match` nothing new is a 304."
+    ),
+    "parameters": [
+        OpenApiParameter("since", str, description="`next` of the last answer; leave it out to begin."),
+        OpenApiParameter("wait", int, description="Seconds to wait for something new, 0 to 25; 0 by default."),
+    ],
+    "responses": _responses(
+        OpenApiResponse(
+            serializers.Revocations,
+            "What has ended since.",
+            examples=[
+                OpenApiExample(
+                    "one",
+                    value={
+                        "revocations": [{"tsid": "f3bGk0…", "ended_at": "2027-02-23T12:00:00.000+00:00"}],
+                        "next": "1803384000000000.2c26b46b68ffc68f",
+                        "keep_for_seconds": 3600,
+                    },
+                )
+            ],
+        ),
+        _400=UNREADABLE,
+    ),
+    "tags": ["revocation"],
+}
 ACCESS_TOKEN: dict[str, Any] = {
     "summary": "A short access token for this API",
     "description": "RFC 6749 section 4.4, for resource servers only. Authenticate by Basic, or in the form.",

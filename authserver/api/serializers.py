@@ -42,6 +42,23 @@ class Session(serializers.Serializer):
     next = serializers.URLField(required=False, help_text="The rest of the list.")
 
 
+class Ended(serializers.Serializer):
+    """A session that is over: refuse every access token that names it."""
+
+    tsid = serializers.CharField()
+    ended_at = serializers.DateTimeField()
+
+
+class Revocations(serializers.Serializer):
+    """Sessions of the caller's resources that have ended. One may be told of twice, and is never left out."""
+
+    revocations = Ended(many=True)
+    next = serializers.CharField(help_text="Send it as `since` the next time.")
+    keep_for_seconds = serializers.IntegerField(
+        help_text="How long a tsid is worth remembering: after that every token that names it has expired."
+    )
+
+
 class Problem(serializers.Serializer):
     """RFC 9457, with the members of an OAuth error."""
 

@@ -34,6 +34,7 @@ def test_it_names_every_address_and_who_may_call(description: dict[str, Any]) ->
     assert {address: set(methods) for address, methods in description["paths"].items()} == {
         ALL: {"get", "post"},
         ONE: {"get", "post"},
+        "/api/v1/revocations": {"get", "post"},
         "/api/v1/token": {"post"},
     }
     schemes = description["components"]["securitySchemes"]
