@@ -128,6 +128,8 @@ def _check_private(scheme: str, authority: str | None, path: str) -> None:
         raise ValueError(
             f"the scheme {scheme!r} is not allowed: use https, loopback http, or a private-use scheme with a dot"
         )
+    if authority and ("[" in authority or "]" in authority):  # what is no IP literal there, no URL parser reads
+        raise ValueError("its host or port is malformed")
     if not authority and not path.startswith("/"):
         raise ValueError("nothing follows its scheme")
 
