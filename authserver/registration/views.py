@@ -103,6 +103,7 @@ def configuration(request: HttpRequest, client_id: str) -> HttpResponse:
 
 def _replace(request: HttpRequest, client: Client, token: str) -> HttpResponse:
     """RFC 7592 section 2.2: what is left out is gone, and the rules are those of a registration."""
+    limits.enforce("register", network_of(client_address(request)))  # it may become an app that nobody has seen
     modes.admit_change(client)
     sent = requests.document(request)
     if sent.get("client_id") != client.client_id:

@@ -87,6 +87,16 @@ def test_an_address_that_registers_too_often_waits_and_others_do_not(settings: S
     assert Client.objects.count() == 7
 
 
+def test_a_change_counts_as_a_registration_and_looking_does_not(settings: Settings) -> None:
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "register": "3/minute"}
+    given = registered(client_name="0")
+    body = {"client_id": given["client_id"], "redirect_uris": [REDIRECT_URI]}
+    assert [manage("PUT", given, {**body, "client_name": str(n)}).status_code for n in range(4)] == [200, 200, 429, 429]
+    assert App.objects.count() <= 3
+    assert manage("GET", given).status_code == 200
+    assert manage("DELETE", given).status_code == 204
+
+
 def test_a_header_of_the_callers_own_is_no_way_around_the_limit(settings: Settings) -> None:
     settings.RATE_LIMITS = {**settings.RATE_LIMITS, "register": "1/minute"}
     body = {"redirect_uris": [REDIRECT_URI]}
