@@ -20,7 +20,7 @@ MAX_PLACE = 2048
 LOOPBACK = "loopback"
 """The place of every redirect URI on a person's own computer."""
 _ASIDE = re.compile(r"\s*[(\[{][^()\[\]{}]*[)\]}]\s*$")
-_VERSION = re.compile(r"\bv?\d+(?:\.\d+)+(?:[-+][\w.]+)?\b|\bv\d+\b")
+_VERSION = re.compile(r"\bv?\d+(?:\.\d+)+(?:[-+][\w.]+)?\b|\bv\d+\b", re.IGNORECASE)
 _DIGIT, _HUMP = re.compile(r"\d"), re.compile(r"[a-z][A-Z]")
 
 
@@ -38,7 +38,7 @@ class Identity:
 def identity(*, source: str, client_id: str, name: str, redirect_uris: Iterable[str]) -> Identity:
     """Of a client with this `registration_source`."""
     if source == "cimd":
-        kind, place = "cimd", (urlsplit(client_id).hostname or "").lower()
+        kind, place = "cimd", (urlsplit(client_id).hostname or "").lower().rstrip(".")
         means = place
     elif source == "dcr":
         kind, place = "named", " ".join(sorted({pattern(uri) for uri in redirect_uris}))
@@ -46,7 +46,7 @@ def identity(*, source: str, client_id: str, name: str, redirect_uris: Iterable[
     else:
         kind, place, means = "configured", "", client_id
     key = hashlib.sha256(f"{kind}\n{means}".encode()).hexdigest()
-    return Identity(key, kind, name, _bounded(place), look_alikes.skeleton(normalised(name)))
+    return Identity(key, kind, name, _bounded(place), look_alikes.skeleton(without_details(name)))
 
 
 def _bounded(place: str) -> str:
@@ -56,8 +56,12 @@ def _bounded(place: str) -> str:
 
 def normalised(name: str) -> str:
     """A name without what differs between installations: case, versions, an aside at its end."""
-    text = _ASIDE.sub("", unicodedata.normalize("NFKC", name).casefold())
-    return " ".join(_VERSION.sub(" ", text).split())
+    return without_details(unicodedata.normalize("NFKC", name).casefold())
+
+
+def without_details(name: str) -> str:
+    """The same in the very letters that people see: a capital can look like one that its small letter does not."""
+    return " ".join(_VERSION.sub(" ", _ASIDE.sub("", name)).split())
 
 
 def pattern(uri: str) -> str:

@@ -12,26 +12,33 @@ from functools import cache
 
 MAX_SKELETON = 255
 _CLAIMS = re.compile(
-    r"\b(?:official|verified|authentic|genuine|certified|trusted|authorized|authorised|approved|offiziell\w*|verifiziert"
-    r"|geprüft|oficial|officiel\w*|ufficiale)\b",
+    r"(?<![^\W\d_])(?:official|verified|authentic|genuine|certified|trusted|authorized|authorised|approved|offiziell\w*|verifiziert"
+    r"|geprüft|oficial|officiel\w*|ufficiale)(?![^\W\d_])",
     re.IGNORECASE,
 )
+_LATIN = re.compile(
+    r"LATIN (?:SMALL LETTER|CAPITAL LETTER|LETTER SMALL CAPITAL) (?:TURNED |OPEN )?([A-Z])(?: WITH .+)?"
+)
+"""Unicode's name of a letter that is one of A to Z with something about it."""
+_TICKS = frozenset("✓✔☑✅√\U0001f5f8\U0001f5f9")
+_MARKS = str.maketrans("", "", "™℠®©")
+_WRITTEN = str.maketrans("013457", "oieast")
 _SAME = str.maketrans({"i": "l", "1": "l", "|": "l", "!": "l", "0": "o", "5": "s", "3": "e", "4": "a", "7": "t"})
 
 
 def skeleton(name: str) -> str:
     """The same text for names that look alike: letters and digits only, each the plainest of those it looks like."""
-    plain = _without_claims(name)
+    plain = _without_claims(name.translate(_MARKS))
     drawn = "".join(_plainest(character) for character in unicodedata.normalize("NFC", plain))
     letters = unicodedata.normalize("NFKD", drawn).casefold()  # accents apart, and then left out
-    kept = "".join(character for character in letters if character.isalnum())
-    return kept.translate(_SAME).replace("rn", "m").replace("vv", "w")[:MAX_SKELETON]
+    kept = "".join(character for character in letters.translate(_SAME) if character.isalnum())
+    return kept.replace("rn", "m").replace("vv", "w")[:MAX_SKELETON]
 
 
 def claims_something(name: str) -> bool:
     """Whether the name says of itself what only an operator can: "official", "verified" and the like."""
     drawn = "".join(_plainest(character) for character in unicodedata.normalize("NFKC", name))
-    return _CLAIMS.search(drawn) is not None or "✓" in name or "✔" in name or "☑" in name or "✅" in name
+    return any(_CLAIMS.search(text) for text in (drawn, drawn.translate(_WRITTEN))) or not _TICKS.isdisjoint(name)
 
 
 def mixes_scripts(name: str) -> bool:
@@ -60,7 +67,11 @@ def _plainest(character: str) -> str:
     folded = unicodedata.normalize("NFKC", character)
     if folded.isascii() and folded:
         return folded
-    return next((seen for seen in _confusables().get(character, ()) if seen.isascii() and seen.isalnum()), character)
+    for seen in _confusables().get(character, ()):
+        if seen.isascii() and seen.isalnum():
+            return seen
+    latin = _LATIN.fullmatch(unicodedata.name(character, ""))
+    return latin[1] if latin else character
 
 
 @cache

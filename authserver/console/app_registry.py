@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.admin_base import ConsoleAdmin, ReadOnlyAdmin, actor
 from authserver import app_registry, look_alikes
-from authserver.app_identity import normalised
+from authserver.app_identity import without_details
 from authserver.configuration import shapes
 from authserver.console.exam import examine
 from authserver.console.sessions import ReasonForm
@@ -122,7 +122,7 @@ class AppAdmin(ConsoleAdmin):
         self, request: HttpRequest, queryset: QuerySet[App], search_term: str
     ) -> tuple[QuerySet[App], bool]:
         found, distinct = super().get_search_results(request, queryset, search_term)
-        alike = look_alikes.skeleton(normalised(search_term[:255]))
+        alike = look_alikes.skeleton(without_details(search_term[:255]))
         return (found | queryset.filter(skeleton__startswith=alike) if alike else found), distinct
 
     @admin.display(description=gettext_lazy("registrations"))

@@ -72,8 +72,21 @@ def test_the_same_name_answered_elsewhere_is_another_app() -> None:
         assert named("Claude", *uris).key != own.key
 
 
+@pytest.mark.parametrize(
+    ("imitation", "name"),
+    [
+        ("Git\u041dub", "GitHub"),  # a Cyrillic capital, whose small letter looks like no h
+        ("\u03f9laude (beta)", "Claude"),  # a Greek lunate sigma, which folds to another letter
+        ("\u0421\u041e\u0420\u0423 V2", "Copy"),  # Cyrillic from end to end
+    ],
+)
+def test_names_are_compared_as_they_are_seen(imitation: str, name: str) -> None:
+    assert named(imitation, "http://localhost/").skeleton == named(name, "http://localhost/").skeleton
+
+
 def test_documents_of_one_host_are_one_app_whatever_their_name() -> None:
     assert published("https://claude.ai/a.json").key == published("https://CLAUDE.ai/b", "Claude Code").key
+    assert published("https://claude.ai./a.json").key == published("https://claude.ai/a.json").key
     assert published("https://claude.ai/a.json").key != published("https://claude.ai.example/a.json").key
 
 

@@ -23,6 +23,10 @@ from authserver.look_alikes import claims_something, mixes_scripts, skeleton
         "Claude Official",
         "Verified Claude",
         "\u03f9laude",  # a Greek lunate sigma
+        "c\u0142aude",  # crossed
+        "\u1d04\u029f\u1d00\u1d1c\u1d05\u1d07",  # small capitals
+        "c|aude",
+        "Claude™",
     ],
 )
 def test_what_looks_alike_has_one_skeleton(imitation: str) -> None:
@@ -40,7 +44,11 @@ def test_letters_that_run_together_count_too(one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Claude (official)", "VERIFIED app", "Offizieller Client", "Trusted Agent", "\u041efficial", "Claude \u2705"]
+    "name",
+    [
+        "Claude (official)", "VERIFIED app", "Offizieller Client", "Trusted Agent", "\u041efficial", "Claude \u2705",
+        "0fficial", "official_app", "ver1fied", "Claude \U0001f5f8",
+    ],
 )  # fmt: skip
 def test_a_name_that_claims_something_is_known(name: str) -> None:
     assert claims_something(name)
