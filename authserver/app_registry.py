@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 
 from accounts import audit
 from authserver import cascade, look_alikes
-from authserver.models import App
+from authserver.models import App, Client
 
 
 class NotVerifiable(Exception):
@@ -34,11 +34,16 @@ def decide(app: App, state: str, *, actor: str, reason: str = "", now: datetime,
     return cascade.revoke_app(app, reason="app blocked", actor=actor, address=address).sessions
 
 
-def looks_like(app: App) -> str:
-    """The name of an app that operators answer for and that this one could be taken for; empty where there is none."""
-    if app.is_approved or not app.skeleton:
+def looks_like(client: Client) -> str:
+    """The name of an app that operators answer for and that this client could be taken for; empty where there is none.
+
+    By what the client calls itself now: its app has the name that was seen first.
+    """
+    skeleton = "" if client.app.is_approved else client.identity.skeleton
+    if not skeleton:
         return ""
-    return answered_for().filter(skeleton=app.skeleton).exclude(pk=app.pk).values_list("name", flat=True).first() or ""
+    others = answered_for().filter(skeleton=skeleton).exclude(pk=client.app_id)
+    return others.values_list("name", flat=True).first() or ""
 
 
 def answered_for() -> QuerySet[App]:
@@ -46,13 +51,17 @@ def answered_for() -> QuerySet[App]:
     return App.objects.filter(Q(state=App.State.VERIFIED) | Q(kind=App.Kind.CONFIGURED)).order_by("pk")
 
 
-def imitations(app: App, likeness: str) -> list[str]:
-    """What is suspicious about its name: "looks_like", "claims", "mixed_scripts". `likeness` is what `looks_like` said."""
-    if app.is_approved:
+def imitations(app: App, likeness: str, *, name: str) -> list[str]:
+    """What is suspicious about a name under which it was registered: "looks_like", "claims", "mixed_scripts".
+
+    `likeness` is what `looks_like` said. An approval is for the name that the operator saw, and for all that a publisher
+    says; an aside after that name is anybody's.
+    """
+    if app.is_approved and (app.kind != App.Kind.NAMED or name == app.name):
         return []
     found = {
         "looks_like": bool(likeness),
-        "claims": look_alikes.claims_something(app.name),
-        "mixed_scripts": look_alikes.mixes_scripts(app.name),
+        "claims": look_alikes.claims_something(name),
+        "mixed_scripts": look_alikes.mixes_scripts(name),
     }
     return [kind for kind, is_so in found.items() if is_so]

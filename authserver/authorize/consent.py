@@ -63,15 +63,15 @@ def context(asked: AuthorizationRequest, person: User | None, ticket: Ticket) ->
         upstreams = [{"title": provider.title, "scopes": [], "why": "sign_in"} for provider in choices[:1]]
     kind = redirects.kind_of(asked.redirect_uri)
     cimd = client.registration_source == Client.RegistrationSource.CIMD
-    likeness = app_registry.looks_like(client.app)
+    likeness = app_registry.looks_like(client)
     told = {PERSONAL[claim] for claim in asked.resource.claims if claim in PERSONAL}
     return {
         "client_name": client.name,
         "client_is_proven": client.identity_is_proven,
-        "client_name_is_checked": client.app.name_is_checked,
+        "client_name_is_checked": client.name_is_checked,
         "client_standing": standing(client),
         "likeness": likeness,
-        "suspicions": app_registry.imitations(client.app, likeness),
+        "suspicions": app_registry.imitations(client.app, likeness, name=client.name),
         "client_origin": urlsplit(client.client_id).hostname or "" if cimd else "",
         "client_id": client.client_id,
         "registered_how": REGISTERED[Client.RegistrationSource(client.registration_source)],

@@ -25,7 +25,7 @@ def context(asked: Asked, person: User | None, choices: Sequence[Provider]) -> d
         "resource_name": asked.resource.name,
         "resource_identifier": asked.resource.identifier,
         "client_name": asked.client.name,
-        "client_name_is_checked": asked.client.app.name_is_checked,
+        "client_name_is_checked": asked.client.name_is_checked,
         "scopes": [{"name": scope, "new": scope not in granted} for scope in asked.scopes],
         "person": person.get_full_name() if person else "",
         "provider_choices": [{"name": provider.name, "title": provider.title} for provider in choices],

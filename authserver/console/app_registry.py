@@ -89,7 +89,7 @@ class AppAdmin(ConsoleAdmin):
     ordering = ("-id",)
     actions = ("approve", "verify", "block")
     fields = (
-        "name", "place", "kind", "suspicion", *EDITED, "registrations", "people", "waiting", "requests", "created_at",
+        "name", "names", "place", "kind", "suspicion", *EDITED, "registrations", "people", "waiting", "requests", "created_at",
         "decided_at", "decided_by",
     )  # fmt: skip
 
@@ -147,8 +147,14 @@ class AppAdmin(ConsoleAdmin):
     @admin.display(description=gettext_lazy("suspicious"))
     def suspicion(self, app: App) -> str:
         likeness = app.likeness or ""  # type: ignore[attr-defined]  # annotated above
-        found = app_registry.imitations(app, likeness)
+        found = app_registry.imitations(app, likeness, name=app.name)
         return "; ".join(str(SUSPICIONS[kind]) % {"name": likeness} for kind in found) or "-"
+
+    @admin.display(description=gettext_lazy("names it gave itself"))
+    def names(self, app: App) -> str:
+        """`name` is the one that was seen first; the rest is what people may be shown."""
+        given = Client.objects.filter(app=app).order_by("name").values_list("name", flat=True).distinct()
+        return ", ".join(f"“{name}”" for name in given[:SHOWN] if name) or "-"
 
     @admin.display(description=gettext_lazy("who asked"))
     def requests(self, app: App) -> SafeString:

@@ -94,11 +94,6 @@ class App(models.Model):
     def is_verified(self) -> bool:
         return self.state == self.State.VERIFIED and self.can_be_verified
 
-    @property
-    def name_is_checked(self) -> bool:
-        """Whether its name may stand without quotation marks: an operator answers for it."""
-        return self.is_verified or self.kind == self.Kind.CONFIGURED
-
 
 class ApprovalRequest(models.Model):
     """Somebody who wants to use an app that waits for an operator: the queue, and how the same tab goes on.

@@ -95,6 +95,14 @@ class Client(AbstractApplication):
         return self.token_endpoint_auth_method == "none"  # noqa: S105 - RFC 7591 section 2, a name
 
     @property
+    def name_is_checked(self) -> bool:
+        """Whether its name may stand without quotation marks: an operator answers for it, to the letter."""
+        app = self.app
+        return app.kind == App.Kind.CONFIGURED or (
+            app.is_verified and (app.kind == App.Kind.CIMD or bool(self.name == app.name))
+        )
+
+    @property
     def identity_is_proven(self) -> bool:
         """Whether consent may be remembered (behaviour.md, authorize 3): CIMD, static, or approved by an operator."""
         return self.app.is_approved or bool(self.registration_source != self.RegistrationSource.DCR)
