@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import uuid
 from collections.abc import Collection
 from datetime import datetime
@@ -34,9 +36,23 @@ REGISTERED = {
 def show(request: HttpRequest, asked: AuthorizationRequest) -> HttpResponse:
     """The page. Writes nothing: its form carries a signed ticket, its cookie names the browser."""
     person = signed_in(request)
-    ticket = Ticket(uuid.uuid4(), asked.raw, ensure_browser(request), str(person.pk) if person else "", optional(asked))
+    whose = str(person.pk) if person else ""
+    ticket = Ticket(uuid.uuid4(), asked.raw, ensure_browser(request), whose, optional(asked), digest(asked))
     response = render(request, "authorize/consent.html", context(asked, person, ticket))
     return private(remember(request, response))
+
+
+def digest(asked: AuthorizationRequest) -> str:
+    """Of everything that an approval is for. Most of it is the client's or an operator's to change while the page is open,
+    some of it is not in the request at all: the only redirect URI, the default scopes."""
+    said = [
+        asked.client.name,
+        asked.redirect_uri,
+        asked.resource.identifier,
+        [(scope, asked.resource.scopes.get(scope)) for scope in asked.scopes],
+        [(entry.provider.name, entry.required, scopes_of(entry.provider, entry)) for entry in asked.upstreams],
+    ]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
 def context(asked: AuthorizationRequest, person: User | None, ticket: Ticket) -> dict[str, Any]:

@@ -37,15 +37,17 @@ def begin(
 ) -> PendingAuthorization | None:
     """The row of an approval, with the upstreams that the person left out.
 
-    A second click on Approve finds the first one's row; None where the client is gone.
+    A second click on Approve finds the first one's row; None where the client is gone. From now on the answer goes to this
+    redirect URI and to no other, whether the client named it or had only this one.
     """
+    settled = {**asked.raw, "redirect_uri": asked.redirect_uri}
     pending = PendingAuthorization(
         id=ticket.id,
         browser_hash=ticket.browser_hash,
         client=asked.client,
         resource=asked.resource,
         user_id=User._meta.pk.to_python(ticket.person) if ticket.person else None,  # compared with a user's own key
-        parameters={"raw": asked.raw, "signed_in": False, "visited": [], "skipped": sorted(skipped), "choose": []},
+        parameters={"raw": settled, "signed_in": False, "visited": [], "skipped": sorted(skipped), "choose": []},
         approved_at=now,
         expires_at=now + timedelta(seconds=policy.current().lifetimes.pending),
     )

@@ -16,16 +16,17 @@ _SALT = "authserver.consent"
 @dataclass(frozen=True)
 class Ticket:
     """`raw` is the client's request, `person` the user id it was shown to (empty: nobody was signed in), `offered` the
-    upstreams that the page let the person leave out."""
+    upstreams that the page let the person leave out, `shown` the digest of what it said (`consent.digest`)."""
 
     id: uuid.UUID
     raw: dict[str, str]
     browser_hash: str
     person: str
     offered: tuple[str, ...] = ()
+    shown: str = ""
 
     def dumps(self) -> str:
-        told = [self.id.hex, self.raw, self.browser_hash, self.person, self.offered]
+        told = [self.id.hex, self.raw, self.browser_hash, self.person, self.offered, self.shown]
         return signing.dumps(told, salt=_SALT, compress=True)
 
 
@@ -50,5 +51,7 @@ def loads(unverified: str, *, max_age_seconds: int) -> Ticket | None:
 
 
 def _read(unverified: str, max_age_seconds: int | None) -> Ticket:
-    ticket_id, raw, browser_hash, person, offered = signing.loads(unverified, salt=_SALT, max_age=max_age_seconds)
-    return Ticket(uuid.UUID(ticket_id), raw, browser_hash, person, tuple(offered))
+    ticket_id, raw, browser_hash, person, offered, shown = signing.loads(
+        unverified, salt=_SALT, max_age=max_age_seconds
+    )
+    return Ticket(uuid.UUID(ticket_id), raw, browser_hash, person, tuple(offered), shown)

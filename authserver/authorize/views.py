@@ -135,8 +135,8 @@ def decide(request: HttpRequest, given: dict[str, str]) -> HttpResponse:
                      user_id=person.pk if person else None, resource=asked.resource.identifier,
                      address=client_address(request))  # fmt: skip
         return tell(request, asked, "access_denied", "The person did not approve.")
-    if given.get("decision") != "approve":
-        return consent.show(request, asked)
+    if given.get("decision") != "approve" or answer.shown != consent.digest(asked):
+        return consent.show(request, asked)  # what changed since is theirs to read first
     skipped = [name for name in answer.offered if f"{CONNECT}{name}" not in given]
     pending = journey.begin(asked, answer, skipped, now=now)
     if pending is None:
