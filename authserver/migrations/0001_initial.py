@@ -648,6 +648,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="client",
             index=models.Index(
+                condition=models.Q(("registration_source", "cimd")),
+                fields=["cimd_fetched_at"],
+                name="client_documents",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="client",
+            index=models.Index(
                 condition=models.Q(("likeness", ""), _negated=True),
                 fields=["likeness", "created"],
                 name="client_likeness",

@@ -51,6 +51,7 @@ class Client(AbstractApplication):
             models.Index(
                 fields=["last_used_at", "created"], name="client_unused", condition=Q(registration_source="dcr")
             ),
+            models.Index(fields=["cimd_fetched_at"], name="client_documents", condition=Q(registration_source="cimd")),
             models.Index(fields=["likeness", "created"], name="client_likeness", condition=~Q(likeness="")),
         ]
 

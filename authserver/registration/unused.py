@@ -2,6 +2,7 @@
 
 A client that was never approved goes after a week, one that nobody has approved for 90 days and that has no open session
 then (behaviour.md, Numbers). Of registrations of the same metadata from the same place that were never approved, ten stay.
+A client known by its document goes when the document is a week old and nobody has approved it.
 A client that was used and is disabled stays: that is an operator's word. So does an app that an operator has decided about
 or written something on, with or without registrations; one without either goes.
 """
@@ -22,10 +23,13 @@ from accounts import audit
 from accounts.vault import vault
 from authserver import redirects
 from authserver.client_metadata import ClientMetadata
-from authserver.models import App, Client, PendingAuthorization
+from authserver.models import App, Client, Consent, PendingAuthorization
 
 NEVER_USED_KEPT = timedelta(days=7)
 UNUSED_KEPT = timedelta(days=90)
+DOCUMENT_KEPT = timedelta(days=7)
+"""So long after its last fetch a metadata document may still serve (`cimd.freshness`); after it the row is a copy of
+nothing, which whoever comes next fetches anew."""
 LIKE_KEPT = 10
 LIKE_KEPT_FOR = timedelta(hours=1)
 """So long each of them may still be on its way to its first approval."""
@@ -42,7 +46,7 @@ def remove_unused(*, now: datetime, limit: int) -> Counter[str]:
     """Remove `limit` clients at most, the oldest first: how many."""
     never = _unapproved(now).filter(created__lte=now - NEVER_USED_KEPT).order_by("created")
     removed = _remove(never[:limit], "never_used", now)
-    for find, reason in ((_unused, "unused"), (_alike, "registered_again")):
+    for find, reason in ((_unused, "unused"), (_alike, "registered_again"), (_old_documents, "old_document")):
         if removed < limit:
             removed += _remove(find(now, limit - removed), reason, now)
     if removed < limit:
@@ -76,6 +80,20 @@ def _alike(now: datetime, limit: int) -> list[Client]:
     return found[:limit]
 
 
+def _old_documents(now: datetime, limit: int) -> list[Client]:
+    """Clients met by their document, which nobody has approved: everybody who opens a link can make us keep one."""
+    under_way = PendingAuthorization.objects.filter(client=OuterRef("pk"), expires_at__gt=now)
+    approved = Consent.objects.filter(client=OuterRef("pk"))
+    old = Client.objects.filter(
+        registration_source=Client.RegistrationSource.CIMD,
+        cimd_fetched_at__lte=now - DOCUMENT_KEPT,
+        disabled_at=None,
+        allowed_scopes="",
+    )
+    idle = old.exclude(Exists(approved)).exclude(Exists(under_way)).order_by("cimd_fetched_at")
+    return [client for client in idle[: 2 * limit] if not any(vault().sessions.of_client(client.client_id))][:limit]
+
+
 def _remove_empty_apps(now: datetime, limit: int) -> int:
     """Apps whose registrations are all gone, and that no operator has touched."""
     untouched = App.objects.filter(
@@ -92,11 +110,12 @@ def _remove_empty_apps(now: datetime, limit: int) -> int:
 
 
 def _remove(clients: Iterable[Client], reason: str, now: datetime) -> int:
-    """Each in a transaction of its own, and only if nobody has approved it since it was looked for."""
+    """Each in a transaction of its own, and only if nobody has approved or fetched it since it was looked for."""
     removed = 0
     for found in clients:
         with transaction.atomic():
-            same = Client.objects.filter(pk=found.pk, last_used_at=found.last_used_at)
+            as_found = {"last_used_at": found.last_used_at, "cimd_fetched_at": found.cimd_fetched_at}
+            same = Client.objects.filter(pk=found.pk, **as_found)
             client = same.select_for_update(skip_locked=True).first()
             if client is None:
                 continue

@@ -9,10 +9,10 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import AuditEvent, TokenSession
-from authserver.models import Client, PendingAuthorization
+from authserver.models import Client, Consent, PendingAuthorization
 from authserver.registration.unused import LIKE_KEPT, remove_unused
 from tests.fakes.oauth2 import FakeOAuth2
-from tests.harness.approval import approve, make_client, make_resource
+from tests.harness.approval import approve, make_client, make_resource, make_user
 from tests.harness.registration import REDIRECT_URI, registered, send
 from tests.unit.authorize.sitting import new_sitting, upstream
 
@@ -150,3 +150,25 @@ def register_at(redirect_uri: str, address: str = "198.51.100.1", **metadata: An
     assert answer.status_code == 201
     client_id: str = answer.json()["client_id"]
     return client_id
+
+
+def test_a_document_that_nobody_approved_is_not_kept_for_ever() -> None:
+    """Everybody can make us fetch one more, with one request."""
+    kept_by = ["fresh", "approved", "in use", "on its way", "disabled"]
+    for name in ["forgotten", *kept_by]:
+        make_client(f"https://{name.replace(' ', '-')}.example/client.json", registration_source="cimd")
+    Client.objects.update(created=NOW - 30 * DAY, cimd_fetched_at=NOW - 7 * DAY)
+    client = {name: Client.objects.get(client_id__contains=name.replace(" ", "-")) for name in kept_by}
+    resource = make_resource()
+    Client.objects.filter(pk__in=[client["fresh"].pk]).update(cimd_fetched_at=NOW - 6 * DAY)
+    Client.objects.filter(pk__in=[client["disabled"].pk]).update(disabled_at=NOW)
+    approve(client=client["in use"], resource=resource)
+    Consent.objects.create(user=make_user(), client=client["approved"], redirect_host="a.example", resource=resource,
+                           granted_at=NOW)  # fmt: skip
+    PendingAuthorization.objects.create(
+        browser_hash="", client=client["on its way"], resource=resource, parameters={}, approved_at=NOW,
+        expires_at=NOW + timedelta(minutes=1),
+    )  # fmt: skip
+    remove_unused(now=NOW, limit=10)
+    assert left() == {one.client_id for one in client.values()}
+    assert AuditEvent.objects.get(event="client.deleted").reason == "old_document"
