@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import Count, DateTimeField, IntegerField, Max, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
@@ -44,6 +46,13 @@ class AppForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stub
             "told": forms.Textarea(attrs={"rows": 2, "cols": 80}),
             "allowed_scopes": forms.Textarea(attrs={"rows": 2, "cols": 80}),
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """What the form showed comes back with it: a state that somebody else has set since is not undone by saving."""
+        super().__init__(*args, **kwargs)
+        self.stored_state: str = self.instance.state
+        if "state" in self.fields:  # not for whoever may only look
+            self.fields["state"].show_hidden_initial = True
 
     def clean_state(self) -> str:
         state = str(self.cleaned_data["state"])
@@ -168,10 +177,15 @@ class AppAdmin(ConsoleAdmin):
         return format_html_join("", "<p>{} · {} · {} · {}<br>{}</p>", lines)
 
     def save_model(self, request: HttpRequest, obj: App, form: Any, change: bool) -> None:
-        """The state is decided in the one way there is; the rest is just written."""
+        """The state is decided in the one way there is; the rest is just written.
+
+        Decided once the rest is committed: Django saves a form in one transaction, in which a block would be seen by
+        nobody until the last session has ended, and sessions go on being made meanwhile.
+        """
+        decided, obj.state = obj.state, form.stored_state
         super().save_model(request, obj, form, change)
         if "state" in form.changed_data:
-            self._decide(request, [obj], obj.state, "")
+            transaction.on_commit(partial(self._decide, request, [obj], decided, ""))
 
     @admin.action(permissions=["change"], description=gettext_lazy("Approve selected apps"))
     def approve(self, request: HttpRequest, queryset: QuerySet[App]) -> None:

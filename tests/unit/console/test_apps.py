@@ -7,10 +7,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from django.db import connection
 from django.test import Client as Http
 from django.utils import timezone
 
 from accounts.models import AuditEvent, TokenSession
+from authserver import cascade
 from authserver.models import App, ApprovalRequest, Client, Consent, Resource
 from tests.harness.approval import approve, make_client, make_resource, make_user
 from tests.unit.console.conftest import Operator
@@ -106,19 +108,54 @@ def test_blocking_asks_first_and_then_ends_the_sessions(superuser: Http) -> None
     assert AuditEvent.objects.get(event="app.blocked").reason == "phishing"
 
 
+def submit(http: Http, app: App, *, shown: str = "pending", **fields: str) -> Any:
+    """Send the app's form as a browser does, with the state that its page showed."""
+    form = {"state": shown, "told": "", "note": "", "allowed_scopes": "", **fields, "initial-state": shown}
+    return http.post(f"{APPS}{app.pk}/change/", form)
+
+
+@pytest.mark.django_db(transaction=True)
 def test_the_form_decides_in_the_same_way(superuser: Http) -> None:
     approve(client=make_client(name="Bad", registration_source="dcr"))
     app = App.objects.get()
     form = {"state": "blocked", "told": "Use ours.", "note": "seen twice", "allowed_scopes": "mcp:tools",
             "reusable_refresh_tokens": "on"}  # fmt: skip
-    assert superuser.post(f"{APPS}{app.pk}/change/", form).status_code == 302
+    assert submit(superuser, app, **form).status_code == 302
     app.refresh_from_db()
     assert (app.state, app.told, app.note, app.allowed_scopes) == ("blocked", "Use ours.", "seen twice", "mcp:tools")
     assert app.reusable_refresh_tokens
     assert TokenSession.objects.get().closed_at is not None
     assert AuditEvent.objects.filter(event="app.blocked", actor="root").count() == 1
-    superuser.post(f"{APPS}{app.pk}/change/", {**form, "note": "and again"})
+    submit(superuser, app, shown="blocked", note="and again")
+    assert App.objects.get().note == "and again"
     assert AuditEvent.objects.filter(event="app.blocked").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_forms_block_is_in_force_before_the_first_session_ends(
+    superuser: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = app_of("Bad")
+    seen = []
+
+    def ends(app: App, **said: str) -> int:
+        seen.append((App.objects.get().state, connection.in_atomic_block))
+        return 0
+
+    monkeypatch.setattr(cascade, "revoke_app", ends)
+    submit(superuser, app, state="blocked")
+    assert seen == [("blocked", False)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_form_that_was_open_since_before_a_block_does_not_lift_it(superuser: Http) -> None:
+    app = app_of("Bad")
+    page = superuser.get(f"{APPS}{app.pk}/change/").content.decode()
+    assert 'name="initial-state" value="pending"' in page
+    act(superuser, "block", app, confirmed="1", reason="phishing")
+    submit(superuser, app, note="looks fine")
+    app.refresh_from_db()
+    assert (app.state, app.note) == ("blocked", "looks fine")
 
 
 def test_scopes_are_held_to_their_shape(superuser: Http) -> None:
