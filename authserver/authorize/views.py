@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods
 from accounts import audit
 from accounts.browser import browser_hash
 from authserver import admission, languages, limits, policy
-from authserver.addresses import client_address
+from authserver.addresses import client_address, network_of
 from authserver.admission import Admission
 from authserver.authorize import approval, checks, consent, journey, obstacles, pages, ticket
 from authserver.authorize.obstacles import Obstacle
@@ -51,7 +51,7 @@ def authorize(request: HttpRequest) -> HttpResponse:
     except OAuthError as error:
         return malformed(request, error)
     languages.speak(given.get("ui_locales", ""))
-    wait_seconds = limits.hit("authorize", client_address(request) or "")
+    wait_seconds = limits.hit("authorize", network_of(client_address(request)))
     if wait_seconds is not None:
         return too_often(request, wait_seconds)
     if "ticket" in given:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.browser import browser_hash, ensure_browser, remember
 from accounts.vault.base import NotConnected
 from authserver import limits, policy
-from authserver.addresses import client_address
+from authserver.addresses import client_address, network_of
 from authserver.connect import pages
 from authserver.connect.asked import Asked, is_theirs, look_up
 from authserver.connect.finish import SessionEnded, UsedUp, finish, is_used_up, take, taken
@@ -48,7 +48,7 @@ def connect(request: HttpRequest, ticket: str) -> HttpResponse:
         response = render(request, "connect/connect.html", pages.context(asked, person, choices))
         ensure_browser(request)
         return private(remember(request, response))
-    wait_seconds = limits.hit("authorize", client_address(request) or "")
+    wait_seconds = limits.hit("authorize", network_of(client_address(request)))
     if wait_seconds is not None:
         return pages.too_often(request, wait_seconds)
     try:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.sessions.models import Session
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import TokenSession
 from authserver.models import Client, Grant, PendingAuthorization, Resource
@@ -215,3 +216,11 @@ def test_a_client_cannot_switch_consent_off(door: Door) -> None:
     page = door.raw("&".join([f"approval_prompt=auto&{__import__('urllib.parse').parse.urlencode(door.parameters())}"]))
     assert page.status_code == 200
     assert b"ticket" in page.content
+
+
+def test_whoever_has_many_ipv6_addresses_is_counted_once(door: Door, settings: Settings) -> None:
+    """Each knock may have us fetch a metadata document, and a household has 2**64 addresses to knock from."""
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "authorize": "2/minute"}
+    statuses = [door.http.get("/oauth/authorize", REMOTE_ADDR=f"2001:db8::{n}").status_code for n in range(1, 5)]
+    assert statuses == [400, 400, 429, 429]
+    assert door.http.get("/oauth/authorize", REMOTE_ADDR="2001:db8:0:1::1").status_code == 400
