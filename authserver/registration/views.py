@@ -112,10 +112,13 @@ def _replace(request: HttpRequest, client: Client, token: str) -> HttpResponse:
     metadata = requests.metadata(sent)
     before, after = client.token_endpoint_auth_method, metadata.token_endpoint_auth_method
     secret = new_secret() if after in SECRET_METHODS and before not in SECRET_METHODS else None
+    was = client.app
     with transaction.atomic():
         client_registry.replace(client, metadata, secret=secret, now=timezone.now())
         modes.refuse_blocked(client.app)
         _record("client.changed", client, request)
+    if client.app_id != was.pk:  # or its sessions would be out of reach for whoever blocks what they were opened as
+        cascade.revoke_client(client, reason="client became another app", actor=client.client_id)
     return json_response(describe(client, registration_token=token, secret=secret))
 
 

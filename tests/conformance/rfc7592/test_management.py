@@ -16,6 +16,7 @@ from accounts.vault.base import SessionGone
 from authserver import client_registry
 from authserver.client_metadata import ClientMetadata
 from authserver.models import App, Client, Consent, PendingAuthorization, RefreshToken
+from tests.harness.approval import REDIRECT_URI as HARNESS_URI
 from tests.harness.approval import approve, make_client, make_resource, make_user, post
 from tests.harness.registration import REDIRECT_URI, manage, registered
 
@@ -253,3 +254,15 @@ def test_reading_takes_one_statement_and_replacing_three(django_assert_num_queri
         manage("GET", given)
     with django_assert_num_queries(5):  # with SAVEPOINT and RELEASE
         manage("PUT", given, replacement(given))
+
+
+def test_whoever_becomes_another_app_leaves_its_sessions_behind() -> None:
+    """An imitator could rename itself after each approval, and nobody who blocks the imitation would reach its sessions."""
+    given = registered(client_name="Imitation", redirect_uris=[HARNESS_URI])
+    approval = approve(client=row_of(given))
+    tokens = approval.redeem()
+    assert manage("PUT", given, replacement(given, client_name="Imitation 2.0")).status_code == 200
+    tokens = post(approval.refresh_form(tokens["refresh_token"])).json()
+    assert manage("PUT", given, replacement(given, client_name="Something else")).status_code == 200
+    assert post(approval.refresh_form(tokens["refresh_token"])).json()["error"] == "invalid_grant"
+    assert TokenSession.objects.get().closed_at is not None
