@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, ip_address
 from typing import Literal
 from urllib.parse import unquote
 
@@ -179,4 +179,17 @@ def kind_of(uri: str) -> Kind:
     host = host_of(uri)
     if host.endswith(":"):
         return "private_scheme"
-    return "loopback" if host in LOOPBACK_HOSTS else "https"
+    return "loopback" if _is_this_computer(host) else "https"
+
+
+def _is_this_computer(host: str) -> bool:
+    """Whatever it is written like: browsers take every `.localhost` for this computer, and 127.0.0.0/8 is all of it."""
+    name = host.rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified

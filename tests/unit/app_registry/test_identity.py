@@ -108,10 +108,21 @@ LONG = "/".join(["a-path-of-words"] * 60)
         (["http://localhost/cb"], False),
         (["https://a.example/cb", "http://127.0.0.1/"], False),
         (["cursor://a"], False),
+        (["https://127.0.0.2/cb"], False),
+        (["https://localhost./cb"], False),
         ([*(f"https://{host}.example/{LONG}" for host in "abc"), "http://localhost/"], False),
         ([f"https://{host}.example/{LONG}" for host in "abc"], False),
     ],
-    ids=["web", "own computer", "both", "private scheme", "hidden behind length", "too long to show"],
+    ids=[
+        "web",
+        "own computer",
+        "both",
+        "private scheme",
+        "own, by number",
+        "own, by name",
+        "hidden behind length",
+        "too long to show",
+    ],
 )
 def test_only_what_nobody_else_can_have_can_be_verified(place: list[str], can: bool) -> None:
     found = named("Name", *place)
