@@ -37,10 +37,10 @@ def leave(
 ) -> HttpResponse:
     """Send the browser to another origin.
 
-    A 302 after a GET. After a POST a short page with a link: Chromium applies `form-action` to the whole chain of
+    A 302 after a GET or HEAD. After a POST a short page with a link: Chromium applies `form-action` to the whole chain of
     redirects that a form starts, and Firefox's HTTPS-only mode blocks a 302 to `http://localhost`.
     """
-    if request.method == "GET":
+    if request.method in {"GET", "HEAD"}:
         response: HttpResponse = Redirect(url)
     else:
         parts = urlsplit(url)

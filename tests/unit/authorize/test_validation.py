@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -224,3 +225,9 @@ def test_whoever_has_many_ipv6_addresses_is_counted_once(door: Door, settings: S
     statuses = [door.http.get("/oauth/authorize", REMOTE_ADDR=f"2001:db8::{n}").status_code for n in range(1, 5)]
     assert statuses == [400, 400, 429, 429]
     assert door.http.get("/oauth/authorize", REMOTE_ADDR="2001:db8:0:1::1").status_code == 400
+
+
+def test_a_head_request_is_told_what_a_get_would_be(door: Door) -> None:
+    url = f"/oauth/authorize?{urlencode(door.parameters(response_type='token'))}"
+    get, head = door.http.get(url), door.http.head(url)
+    assert (head.status_code, head["Location"]) == (get.status_code, get["Location"])
