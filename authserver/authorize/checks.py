@@ -26,6 +26,8 @@ PARAMETERS = frozenset(
         "request_uri", "claims", "display", "id_token_hint", "acr_values",
     }
 )  # fmt: skip
+IGNORED = frozenset({"claims", "display", "id_token_hint", "acr_values"})
+"""Known and not acted upon: they are looked at once and kept nowhere."""
 MAX_STATE = 4096
 _CHALLENGE = re.compile(r"[A-Za-z0-9._~-]{43,128}")  # RFC 7636 section 4.2
 _PROMPTS = {"none", "login", "consent", "select_account"}
@@ -90,7 +92,13 @@ def check(raw: dict[str, str], *, now: datetime) -> AuthorizationRequest:
             rule(raw, to.client, values)
     except OAuthError as error:
         raise Refused(to, error) from None
-    return AuthorizationRequest(raw=raw, destination=to, **values)
+    return AuthorizationRequest(raw=kept(raw), destination=to, **values)
+
+
+def kept(raw: dict[str, str]) -> dict[str, str]:
+    """What later steps check again. It is stored while the person is on the way, and so holds no more than it has to."""
+    ignored = IGNORED if languages.bounded(raw.get("ui_locales", "")) else IGNORED | {"ui_locales"}
+    return {name: value for name, value in raw.items() if name not in ignored}
 
 
 def response_type(raw: dict[str, str], client: Client, values: dict[str, Any]) -> None:
@@ -188,7 +196,7 @@ def openid(raw: dict[str, str], client: Client, values: dict[str, Any]) -> None:
     max_age = raw.get("max_age")
     if max_age is not None and not re.fullmatch(r"[0-9]{1,9}", max_age):
         raise OAuthError("invalid_request", "max_age must be a number of seconds.")
-    for name, limit in (("nonce", 255), ("login_hint", 320)):
+    for name, limit in (("prompt", 100), ("nonce", 255), ("login_hint", 320)):
         if len(raw.get(name, "")) > limit:
             raise OAuthError("invalid_request", f"{name} is longer than {limit} characters.")
     values["prompt"] = prompt

@@ -177,6 +177,15 @@ def test_the_way_back_tells_the_client(waiting_room: Door) -> None:
     assert "iss=" in back[1]
 
 
+def test_what_counts_for_nothing_is_not_kept(waiting_room: Door) -> None:
+    """A form may hold 64 KiB, and a request for approval is kept for a month."""
+    padding = dict.fromkeys(("display", "id_token_hint", "acr_values", "ui_locales"), "x" * 8000)
+    form = waiting_room.parameters(**padding, claims='{"x": "' + "x" * 7000 + '"}')
+    page = waiting_room.http.post("/oauth/authorize", urlencode(form), content_type="application/x-www-form-urlencoded")
+    send(waiting_room, page)
+    assert ApprovalRequest.objects.get().parameters == waiting_room.parameters()
+
+
 def test_an_app_has_so_many_notes_and_no_more(waiting_room: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(approval, "MAX_REQUESTS", 2)
     for number in range(3):
