@@ -1,6 +1,6 @@
-"""Check an access token of ours: signature, type, issuer, times, and the shape of every claim.
+"""Check a token of ours: signature, type, issuer, times, and the shape of every claim.
 
-Whether its session still lives is the vault's to say.
+Whether the session of an access token still lives is the vault's to say.
 """
 
 from __future__ import annotations
@@ -58,8 +58,33 @@ def caller_token(unverified_jwt: str, *, audience: str, now: datetime) -> str:
     return client_id
 
 
+def hinted_subject(unverified_jwt: str, *, client_id: str) -> UUID:
+    """Whom an ID token that we gave this client is about, however long ago (OpenID Connect Core section 3.1.2.1,
+    `id_token_hint`). Raises `InvalidToken`.
+    """
+    claims = _signed(unverified_jwt, types=("jwt",), text=("sub", "aud"))
+    if claims["aud"] != client_id:
+        raise InvalidToken("another client's")
+    try:
+        return UUID(claims["sub"])
+    except ValueError as error:
+        raise InvalidToken("sub is not a user of ours") from error
+
+
 def _claims(unverified_jwt: str, *, now: datetime, text: tuple[str, ...]) -> dict[str, Any]:
-    """What a token of ours says that has type, key, issuer and times in order; `text` names the claims it must have."""
+    """What an access token of ours says that is within its time; `text` names the claims it must have."""
+    # RFC 9068 section 4: an ID token is no access token
+    claims = _signed(unverified_jwt, types=(ACCESS_TOKEN_TYPE, f"application/{ACCESS_TOKEN_TYPE}"), text=text)
+    moment = now.timestamp()
+    if claims["exp"] + LEEWAY_SECONDS <= moment:
+        raise InvalidToken("expired")
+    if claims["iat"] > moment + 60:
+        raise InvalidToken("issued in the future")
+    return claims
+
+
+def _signed(unverified_jwt: str, *, types: tuple[str, ...], text: tuple[str, ...]) -> dict[str, Any]:
+    """What a token of ours says that has type (one of `types`, in lower case), key and issuer in order."""
     if len(unverified_jwt) > MAX_LENGTH or unverified_jwt.count(".") != 2 or not unverified_jwt.isascii():
         raise InvalidToken("not a compact JWS")
     try:
@@ -67,8 +92,8 @@ def _claims(unverified_jwt: str, *, now: datetime, text: tuple[str, ...]) -> dic
     except jwt.PyJWTError as error:
         raise InvalidToken("unreadable header") from error
     kid, typ = header.get("kid"), header.get("typ")
-    if not isinstance(typ, str) or typ.lower() not in {ACCESS_TOKEN_TYPE, f"application/{ACCESS_TOKEN_TYPE}"}:
-        raise InvalidToken("not an access token")  # RFC 9068 section 4: an ID token is no access token
+    if not isinstance(typ, str) or typ.lower() not in types:
+        raise InvalidToken("of another type")
     if not isinstance(kid, str) or (found := signer().verification_key(kid)) is None:
         raise InvalidToken("unknown key")
     algorithm, key = found
@@ -84,8 +109,8 @@ def _claims(unverified_jwt: str, *, now: datetime, text: tuple[str, ...]) -> dic
                 "verify_signature": True,
                 "verify_iss": True,
                 "verify_aud": False,  # whoever asked for the claims does
-                "verify_exp": False,  # below, against the `now` we were given
-                "verify_iat": False,  # below
+                "verify_exp": False,  # by `_claims`, against the `now` that it was given
+                "verify_iat": False,  # as above
             },
         )
     except jwt.PyJWTError as error:
@@ -95,9 +120,4 @@ def _claims(unverified_jwt: str, *, now: datetime, text: tuple[str, ...]) -> dic
     times = [claims["iat"], claims["exp"]]
     if not all(isinstance(time, int) and not isinstance(time, bool) and 0 <= time < 2**40 for time in times):
         raise InvalidToken("a time is not a number of seconds")
-    moment = now.timestamp()
-    if claims["exp"] + LEEWAY_SECONDS <= moment:
-        raise InvalidToken("expired")
-    if claims["iat"] > moment + 60:
-        raise InvalidToken("issued in the future")
     return claims

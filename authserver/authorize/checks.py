@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from authserver import clients, languages, redirects
+from authserver import clients, languages, redirects, verify
 from authserver.authorize.request import AuthorizationRequest, Destination
 from authserver.errors import OAuthError
 from authserver.models import Client, Resource, ResourceUpstream
@@ -206,6 +206,17 @@ def openid(raw: dict[str, str], client: Client, values: dict[str, Any]) -> None:
     values["ui_locales"] = languages.bounded(raw.get("ui_locales", ""))
 
 
+def id_token_hint(raw: dict[str, str], client: Client, values: dict[str, Any]) -> None:
+    """OpenID Connect Core section 3.1.2.1: an ID token of ours for this very client, and no other token."""
+    values["hinted"] = None
+    if (unverified := raw.get("id_token_hint")) is not None:
+        try:
+            values["hinted"] = verify.hinted_subject(unverified, client_id=client.client_id)
+        except verify.InvalidToken as reason:
+            words = "id_token_hint is not an ID token that this server gave this client."
+            raise OAuthError("invalid_request", words, detail=str(reason)) from None
+
+
 CHECKS: tuple[Callable[[dict[str, str], Client, dict[str, Any]], None], ...] = (
     response_type,
     request_objects,
@@ -214,4 +225,5 @@ CHECKS: tuple[Callable[[dict[str, str], Client, dict[str, Any]], None], ...] = (
     resource,
     scopes,
     openid,
+    id_token_hint,
 )

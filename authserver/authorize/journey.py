@@ -22,8 +22,10 @@ from authserver.authorize import obstacles, pages
 from authserver.authorize.finish import AlreadyFinished, finish
 from authserver.authorize.obstacles import Obstacle
 from authserver.authorize.request import AuthorizationRequest
+from authserver.authorize.responses import error_url
 from authserver.authorize.ticket import Ticket
 from authserver.authorize.upstreams import Connections, entry_for, optional, scopes_of, sign_in_choices
+from authserver.errors import OAuthError
 from authserver.models import PendingAuthorization
 from authserver.people import is_recent_enough, may_reach, signed_in
 from authserver.responses import leave
@@ -97,10 +99,12 @@ def advance(
     fresh = bool(progress["signed_in"])
     if user is not None and pending.user_id is not None and user.pk != pending.user_id:
         return pages.somebody_else(request, asked)
-    if user is None or (
-        not fresh and (asked.wants_new_sign_in or not is_recent_enough(request, asked.max_age, now=now))
-    ):
+    will_do = user is not None and not asked.wants_new_sign_in and asked.is_for(user)
+    if user is None or (not fresh and not (will_do and is_recent_enough(request, asked.max_age, now=now))):
         return sign_in(request, asked, pending, chosen=chosen, now=now)
+    if not asked.is_for(user):
+        error = OAuthError("login_required", "Somebody else signed in than id_token_hint names.")
+        return leave(request, error_url(asked.destination, error), app_name=asked.client.name, is_error=True)
     if not may_reach(user, asked.resource.allow):
         audit.record("authorization.refused", outcome="refused", reason="resource_allow", user_id=user.pk,
                      client_id=asked.client.client_id, resource=asked.resource.identifier)  # fmt: skip
@@ -160,7 +164,9 @@ def visit(
     """Send the browser to a provider; its state exists only now, after the person approved."""
     progress = pending.parameters
     prompt = asked.prompt & {"login", "select_account"}
-    if provider.name in progress["choose"]:  # the account that was tried did not do
+    here = signed_in(request)
+    somebody_else = purpose == Visit.Purpose.SIGN_IN and here is not None and not asked.is_for(here)
+    if provider.name in progress["choose"] or somebody_else:  # the account that was tried did not do, or will not
         prompt |= {"select_account"}
     try:
         url = visits.begin(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
+from accounts.models import User
 from authserver.models import Client, Resource, ResourceUpstream
 
 
@@ -18,7 +20,10 @@ class Destination:
 
 @dataclass(frozen=True)
 class AuthorizationRequest:
-    """A valid request. `raw` is what the client sent, kept so that every later step checks it again."""
+    """A valid request. `raw` is what the client sent, kept so that every later step checks it again.
+
+    `hinted` is whom the client takes the person for (`id_token_hint`), None where it does not say.
+    """
 
     raw: dict[str, str]
     destination: Destination
@@ -31,6 +36,7 @@ class AuthorizationRequest:
     max_age: int | None
     login_hint: str
     ui_locales: str
+    hinted: UUID | None
 
     @property
     def client(self) -> Client:
@@ -43,3 +49,7 @@ class AuthorizationRequest:
     @property
     def wants_new_sign_in(self) -> bool:
         return bool(self.prompt & {"login", "select_account"})
+
+    def is_for(self, person: User) -> bool:
+        """Whether the client may be told of this person (OpenID Connect Core section 3.1.2.2)."""
+        return self.hinted is None or person.pk == self.hinted

@@ -67,8 +67,8 @@ def start(request: HttpRequest, raw: dict[str, str]) -> HttpResponse:
         return asked
     person = signed_in(request)
     silent = "none" in asked.prompt
-    usable = person is not None and not asked.wants_new_sign_in and is_recent_enough(request, asked.max_age, now=now)
-    if person is None or not usable:
+    usable = not asked.wants_new_sign_in and is_recent_enough(request, asked.max_age, now=now)
+    if person is None or not usable or not asked.is_for(person):
         return (
             tell(request, asked, "login_required", "Nobody is signed in.") if silent else consent.show(request, asked)
         )
