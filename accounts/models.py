@@ -20,6 +20,7 @@ class User(AbstractUser):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(_("name"), max_length=255, blank=True)
     email = models.EmailField(_("e-mail address"), blank=True, db_index=True)  # operators look people up by it
+    forgotten_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
     first_name = None  # type: ignore[assignment]  # one name field; providers send one
     last_name = None  # type: ignore[assignment]  # as above
 

@@ -128,6 +128,15 @@ def revoke_connection(
     return _over_all("connection", provider, tsids, why, user_id=user.pk, then=destroy)
 
 
+def revoke_upstream(provider: str, *, reason: str, actor: str = "", address: str | None = None) -> list[Receipt]:
+    """End everybody's connection to an upstream: a receipt for each person."""
+    people = vault().credentials.people_at(provider)
+    return [
+        revoke_connection(user, provider, reason=reason, actor=actor, address=address)
+        for user in User.objects.filter(pk__in=people).order_by("pk").iterator(chunk_size=500)
+    ]
+
+
 def _resource_of(tsid: str, now: datetime) -> str:
     """Empty for a session that has ended meanwhile."""
     try:

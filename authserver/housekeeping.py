@@ -13,6 +13,7 @@ from functools import partial
 from django.utils import timezone
 
 from accounts.vault import vault
+from authserver import erasure
 from authserver.housekeeping_purges import PURGES, Purge
 from authserver.registration import unused
 from upstream import renewal, revoke
@@ -49,6 +50,7 @@ def steps() -> Iterator[Step]:
     yield Step("revocations at providers", 5, 20, _revoke)
     yield Step("renewal", MINUTE, 100, _renew, once=True)
     yield Step("unused registrations", 60 * MINUTE, 100, _unused)
+    yield Step("forgotten people", 60 * MINUTE, 50, _forgotten)
     for purge in PURGES:
         yield Step(purge.what, 5 * MINUTE, 1000, partial(_purge, purge))
 
@@ -68,6 +70,10 @@ def _renew(limit: int) -> Counter[str]:
 
 def _unused(limit: int) -> Counter[str]:
     return unused.remove_unused(now=timezone.now(), limit=limit)
+
+
+def _forgotten(limit: int) -> Counter[str]:
+    return Counter(deleted=erasure.purge(now=timezone.now(), limit=limit))
 
 
 def _purge(purge: Purge, limit: int) -> Counter[str]:

@@ -55,10 +55,19 @@ class Revocation:
 
 
 @dataclass(frozen=True)
+class Sessions:
+    """How many token sessions a person may have open, in all and with one client; 0 for no cap."""
+
+    per_user: int = 0
+    per_client: int = 0
+
+
+@dataclass(frozen=True)
 class CurrentPolicy:
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
     registration: Registration = field(default_factory=Registration)
     revocation: Revocation = field(default_factory=Revocation)
+    sessions: Sessions = field(default_factory=Sessions)
 
 
 _lock = Lock()
@@ -73,7 +82,7 @@ def current() -> CurrentPolicy:
         return cached[1]
     with _lock:
         row = Policy.objects.filter(pk=1).first()
-        fresh = from_json(row.lifetimes, row.registration, row.revocation) if row else CurrentPolicy()
+        fresh = from_json(row.lifetimes, row.registration, row.revocation, row.sessions) if row else CurrentPolicy()
         _cached = (time.monotonic(), fresh)
         return fresh
 
@@ -85,7 +94,10 @@ def forget() -> None:
 
 
 def from_json(
-    lifetimes: dict[str, int], registration: dict[str, Any], revocation: dict[str, bool] | None = None
+    lifetimes: dict[str, int],
+    registration: dict[str, Any],
+    revocation: dict[str, bool] | None = None,
+    sessions: dict[str, int] | None = None,
 ) -> CurrentPolicy:
     """The typed policy of a stored row; the dicts hold only what differs from the defaults."""
     cimd = dict(registration.get("cimd", {}))
@@ -96,4 +108,5 @@ def from_json(
         lifetimes=replace(Lifetimes(), **lifetimes),
         registration=replace(Registration(), **{**registration, "cimd": replace(Cimd(), **cimd)}),
         revocation=replace(Revocation(), **(revocation or {})),
+        sessions=replace(Sessions(), **(sessions or {})),
     )

@@ -41,6 +41,11 @@ def moved(provider: Provider, values: Mapping[str, Any]) -> str | None:
     return changed[0] if changed and any_known(provider.name) else None
 
 
+def forget(user_id: UUID) -> None:
+    """No provider's subject means this person any more: whoever signs in with one is somebody new."""
+    UserSocialAuth.objects.filter(user=user_id).delete()
+
+
 def of_person(user_id: UUID) -> frozenset[str]:
     """The names of the providers at which this person is known: where they can show who they are."""
     return frozenset(UserSocialAuth.objects.filter(user=user_id).values_list("provider", flat=True))

@@ -225,6 +225,9 @@ class Sessions(Protocol):
     def of_client(self, client_id: str) -> Sequence[str]:
         """The tsids of a client's sessions that are not closed, newest first."""
 
+    def least_used(self, user_id: UUID, *, beyond: int, client_id: str = "") -> Sequence[str]:
+        """The tsids of a person's open sessions (with one client, where named) beyond the `beyond` used last."""
+
     def of_resource(self, resource: str) -> Sequence[str]:
         """The tsids of a resource's sessions that are not closed, newest first."""
 
@@ -253,6 +256,9 @@ class Credentials(Protocol):
         dead credential's refresh token is dropped: the provider has refused it. A refresh under way loses to this: its
         `replace` answers False. Raises `TooLarge`, `Unstorable`.
         """
+
+    def people_at(self, provider: str) -> Sequence[UUID]:
+        """Whoever has a credential at this provider."""
 
     def of_user(self, user_id: UUID, provider: str | None = None) -> Sequence[CredentialState]:
         """A person's credentials, the latest sign-in first, without opening them."""

@@ -59,6 +59,10 @@ class DatabaseCredentials:
                 lost = error  # a parallel sign-in made the row first: renew that one, if it is still there
         raise lost
 
+    def people_at(self, provider: str) -> Sequence[UUID]:
+        people = Credential.objects.filter(provider=provider).order_by("user_id").distinct()
+        return list(people.values_list("user_id", flat=True))
+
     def of_user(self, user_id: UUID, provider: str | None = None) -> Sequence[CredentialState]:
         rows = Credential.objects.filter(user_id=user_id).defer("sealed_tokens").order_by("-signed_in_at", "-id")
         return [_state(row) for row in (rows if provider is None else rows.filter(provider=provider))]

@@ -107,6 +107,11 @@ class DatabaseSessions:
     def of_client(self, client_id: str) -> Sequence[str]:
         return _tsids(TokenSession.objects.filter(client_id=client_id))
 
+    def least_used(self, user_id: UUID, *, beyond: int, client_id: str = "") -> Sequence[str]:
+        own = TokenSession.objects.filter(user_id=user_id, closed_at=None)
+        own = own.filter(client_id=client_id) if client_id else own
+        return list(own.order_by("-last_used_at", "-created_at").values_list("tsid", flat=True)[beyond:])
+
     def of_resource(self, resource: str) -> Sequence[str]:
         return _tsids(TokenSession.objects.filter(resource=resource))
 

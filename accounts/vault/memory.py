@@ -125,6 +125,13 @@ class MemorySessions:
         with self._store.lock:
             return [one.tsid for one in reversed(self._store.sessions.values()) if one.new.client_id == client_id]
 
+    def least_used(self, user_id: UUID, *, beyond: int, client_id: str = "") -> Sequence[str]:
+        with self._store.lock:
+            own = [one for one in reversed(self._store.sessions.values())
+                   if one.new.user_id == user_id and client_id in ("", one.new.client_id)]  # fmt: skip
+            own.sort(key=lambda one: one.last_used_at, reverse=True)
+            return [one.tsid for one in own[beyond:]]
+
     def of_resource(self, resource: str) -> Sequence[str]:
         with self._store.lock:
             return [one.tsid for one in reversed(self._store.sessions.values()) if one.new.resource == resource]
@@ -184,6 +191,11 @@ class MemoryCredentials:
             _store_tokens(made, tokens)
             self._store.credentials[state.id] = made
             return made.state
+
+    def people_at(self, provider: str) -> Sequence[UUID]:
+        with self._store.lock:
+            held = self._store.credentials.values()
+            return sorted({one.state.user_id for one in held if one.state.provider == provider})
 
     def of_user(self, user_id: UUID, provider: str | None = None) -> Sequence[CredentialState]:
         with self._store.lock:

@@ -17,7 +17,7 @@ from django.urls import reverse
 from accounts import audit
 from accounts.models import User
 from accounts.vault.base import NotConnected
-from authserver import languages, policy
+from authserver import languages, policy, session_caps
 from authserver.authorize import obstacles, pages
 from authserver.authorize.finish import AlreadyFinished, finish
 from authserver.authorize.obstacles import Obstacle
@@ -138,6 +138,7 @@ def complete(
         return advance(request, asked, pending, now=now)
     except IntegrityError:  # the client, the resource or the person was deleted while this ran
         return pages.gone(request)
+    session_caps.keep_within(user.pk, asked.client.client_id)
     return leave(request, url, app_name=asked.client.name)
 
 

@@ -33,6 +33,7 @@ def read(file: Path, problems: Problems) -> Configuration:
         lifetimes=policy.lifetimes(fields) if (fields := top.fields("lifetimes")) else None,
         registration=policy.registration(fields) if (fields := top.fields("registration")) else None,
         revocation=policy.revocation(fields) if (fields := top.fields("revocation")) else None,
+        sessions=policy.sessions(fields) if (fields := top.fields("sessions")) else None,
     )
     top.done()
     _compare(configuration, problems)

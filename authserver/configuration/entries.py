@@ -92,3 +92,4 @@ class Configuration:
     lifetimes: dict[str, int] | None
     registration: dict[str, Any] | None
     revocation: dict[str, bool] | None
+    sessions: dict[str, int] | None

@@ -1,4 +1,4 @@
-"""The sections `lifetimes`, `registration` and `revocation`, in the shape that `authserver.policy` reads."""
+"""The sections `lifetimes`, `registration`, `revocation` and `sessions`, in the shape that `authserver.policy` reads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from authserver.admission import MODES
 from authserver.configuration import shapes
 from authserver.configuration.reading import Fields, words
-from authserver.policy import Cimd, Lifetimes, Registration
+from authserver.policy import Cimd, Lifetimes, Registration, Sessions
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 BOUNDS = {
@@ -55,6 +55,16 @@ def revocation(fields: Fields) -> dict[str, bool]:
     ends_session = fields.flag("access_token_ends_session")
     fields.done()
     return {"access_token_ends_session": True} if ends_session else {}
+
+
+MOST_SESSIONS = 100_000
+
+
+def sessions(fields: Fields) -> dict[str, int]:
+    """Only what differs from the defaults."""
+    given = {name: fields.number(name, least=0, most=MOST_SESSIONS) for name in asdict(Sessions())}
+    fields.done()
+    return {name: value for name, value in given.items() if value}
 
 
 def _cimd(entry: Fields) -> dict[str, Any]:

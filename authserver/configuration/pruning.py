@@ -84,5 +84,7 @@ def _clients(configuration: Configuration) -> QuerySet[Client]:
 def _policy_sections(configuration: Configuration) -> list[str]:
     """Sections that the file leaves out and the database has."""
     row = Policy.objects.filter(pk=1).first()
-    missing = [name for name in ("lifetimes", "registration", "revocation") if getattr(configuration, name) is None]
+    missing = [
+        name for name in ("lifetimes", "registration", "revocation", "sessions") if getattr(configuration, name) is None
+    ]
     return [name for name in missing if row and getattr(row, name)]

@@ -126,6 +126,17 @@ class Fields:
         self.problem(name, "is not true or false", "write `true` or `false`, without quotes", line=node.line)
         return default
 
+    def number(self, name: str, *, least: int, most: int) -> int | None:
+        """A whole number; None where it is not there."""
+        node = self.node(name)
+        if node is None:
+            return None
+        value = node.value if isinstance(node, Scalar) else None
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            self.problem(name, "is not a number in bounds", f"write one from {least} to {most}", line=node.line)
+            return None
+        return value
+
     def seconds(self, name: str, *, least: int, most: int) -> int | None:
         """A duration, `90s`, `15m`, `1h`, `30d` or a whole number of seconds; None where it is not there."""
         node = self.node(name)

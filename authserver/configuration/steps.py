@@ -231,6 +231,7 @@ def policy(configuration: Configuration, report: Report) -> None:
         "lifetimes": configuration.lifetimes,
         "registration": configuration.registration,
         "revocation": configuration.revocation,
+        "sessions": configuration.sessions,
     }
     row = Policy.objects.filter(pk=1).first() or Policy()
     for name, wanted in sections.items():

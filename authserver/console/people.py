@@ -1,4 +1,4 @@
-"""People and operators. Deactivating a person ends every token session of theirs.
+"""People and operators. Deactivating a person ends every token session of theirs; forgetting them leaves nothing of them.
 
 Whoever may change users must not thereby become somebody else: staff accounts, and who is staff, are a superuser's.
 """
@@ -7,22 +7,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
-from django.http import HttpRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import ConsoleAdmin, actor
 from accounts.models import User
-from authserver import cascade
+from authserver import cascade, erasure
+from authserver.console.sessions import ReasonForm
 
+AT_ONCE = 100
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 @admin.register(User)
 class PersonAdmin(ConsoleAdmin, UserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """Nobody is deleted here: a deactivated person's tokens are gone, and the audit trail still says whose they were."""
+    """Nobody is deleted here: a deactivated person's tokens are gone, and the audit trail still says whose they were.
 
+    Forgetting needs the permission to delete users.
+    """
+
+    actions = ("forget",)
     list_display = ("username", "email", "name", "is_active", "is_staff", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser")
     searched = ("id", "username", "email")
@@ -57,3 +67,22 @@ class PersonAdmin(ConsoleAdmin, UserAdmin):  # type: ignore[type-arg]  # generic
                 obj, reason="deactivated", actor=actor(request), address=self.address_of(request)
             )
             self.message_user(request, _("Deactivated; %d sessions ended.") % receipt.sessions)
+
+    def has_forget_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.delete_user")
+
+    @admin.action(permissions=["forget"], description=_("Forget selected people"))
+    def forget(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
+        """The confirmation page first, which posts back here with a reason. Operators are a superuser's."""
+        people = [one for one in queryset[:AT_ONCE] if self.has_change_permission(request, one) and one != request.user]
+        form = ReasonForm(request.POST if "confirmed" in request.POST else None)
+        if not form.is_valid():
+            context = {**self.admin_site.each_context(request), "title": gettext("Forget people"), "opts": self.opts,
+                       "people": people, "form": form}  # fmt: skip
+            return TemplateResponse(request, "admin/forget_people.html", context)
+        for person in people:
+            erasure.forget(person, reason=form.cleaned_data["reason"], actor=actor(request),
+                           address=self.address_of(request), now=timezone.now())  # fmt: skip
+        said = ngettext("Forgot %d person.", "Forgot %d people.", len(people)) % len(people)
+        self.message_user(request, said, messages.SUCCESS)
+        return None

@@ -91,6 +91,7 @@ class Migration(migrations.Migration):
                 ("lifetimes", models.JSONField(blank=True, default=dict)),
                 ("registration", models.JSONField(blank=True, default=dict)),
                 ("revocation", models.JSONField(blank=True, default=dict)),
+                ("sessions", models.JSONField(blank=True, default=dict)),
             ],
             options={
                 "verbose_name_plural": "policy",

@@ -36,12 +36,13 @@ class SigningKey(models.Model):
 
 
 class Policy(models.Model):
-    """The configuration file's `lifetimes`, `registration` and `revocation`, one row (`authserver.policy` reads it)."""
+    """The configuration file's sections about the whole server, one row (`authserver.policy` reads it)."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     lifetimes = models.JSONField(default=dict, blank=True)
     registration = models.JSONField(default=dict, blank=True)
     revocation = models.JSONField(default=dict, blank=True)
+    sessions = models.JSONField(default=dict, blank=True)
 
     class Meta:
         verbose_name_plural = _("policy")

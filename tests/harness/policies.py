@@ -12,10 +12,15 @@ from authserver.models import Policy
 
 @contextmanager
 def in_force(
-    *, lifetimes: dict[str, int] | None = None, revocation: dict[str, bool] | None = None, **registration: Any
+    *,
+    lifetimes: dict[str, int] | None = None,
+    revocation: dict[str, bool] | None = None,
+    sessions: dict[str, int] | None = None,
+    **registration: Any,
 ) -> Iterator[None]:
     """Policy as `apply_config` stores it: what differs from the defaults. Needs the database."""
-    sections = {"lifetimes": lifetimes or {}, "registration": registration, "revocation": revocation or {}}
+    sections = {"lifetimes": lifetimes or {}, "registration": registration, "revocation": revocation or {},
+                "sessions": sessions or {}}  # fmt: skip
     Policy.objects.update_or_create(pk=1, defaults=sections)
     policy.forget()
     try:

@@ -138,9 +138,9 @@ def test_the_forms_block_is_in_force_before_the_first_session_ends(
     app = app_of("Bad")
     seen = []
 
-    def ends(app: App, **said: str) -> int:
+    def ends(app: App, **said: str) -> cascade.Receipt:
         seen.append((App.objects.get().state, connection.in_atomic_block))
-        return 0
+        return cascade.Receipt()
 
     monkeypatch.setattr(cascade, "revoke_app", ends)
     submit(superuser, app, state="blocked")
