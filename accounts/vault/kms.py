@@ -3,7 +3,7 @@
 A value is `e1.<key id>.<wrapped data key>.<message>`; `accounts.vault.messages` says what a message is. A data key seals
 for some minutes less than an hour, or a million messages, and is kept unwrapped for an hour at most: taking away our right
 to the KMS key ends within the hour what this process can open. `settings.KMS_KEYS` maps key ids to KMS keys (ARN or
-alias), the first seals. Region, credentials and endpoint are AWS's own variables.
+alias), the first seals.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from accounts.vault import messages
 from accounts.vault.base import Damaged, SealingUnavailable
+from accounts.vault.kms_calls import Kms, KmsRefused, KmsUnavailable
 
 FORM = "e1"
 MAX_AGE_SECONDS = 3600.0
@@ -51,13 +52,11 @@ class KmsSealing:
         if not self._keys:
             raise ImproperlyConfigured("KMS_KEYS: at least one KMS key is needed")
         self.prefixes = {key_id: f"{FORM}.{key_id}." for key_id in self._keys}
-        self._client, self._errors = _client()
+        self._kms = Kms("AUTHSERVER_SEALING")
         self._lock = Lock()  # over what is kept; never held while KMS is asked
         self._sealing: _DataKey | None = None
         self._opened: OrderedDict[str, _DataKey] = OrderedDict()
         self._answered_at = float("-inf")
-        self._away = False
-        self._asking_again = Lock()
 
     def seal(self, plaintext: bytes, context: str) -> str:
         prefix = next(iter(self.prefixes.values()))
@@ -162,29 +161,15 @@ class KmsSealing:
         return plaintext
 
     def _call(self, operation: str, **arguments: Any) -> Any:
-        """What KMS says. Refused, disabled and unreachable are the same to callers: nothing is known to be damaged.
-
-        Once it could not be reached, one thread asks again and the others fail at once until it answers: each waits for
-        seconds, and together they would hold every thread there is.
-        """
-        alone = self._away
-        if alone and not self._asking_again.acquire(blocking=False):
-            raise SealingUnavailable("KMS cannot be asked: it did not answer a moment ago")
+        """What KMS says. Refused, disabled and unreachable are the same to callers: nothing is known to be damaged."""
         try:
-            answer = getattr(self._client, operation)(**arguments)
-        except self._errors.ClientError as error:
-            self._away = False
-            code = error.response.get("Error", {}).get("Code", "")
-            if code in _NOT_THE_KEYS_OWN:
+            answer = self._kms(operation, **arguments)
+        except KmsRefused as error:
+            if error.code in _NOT_THE_KEYS_OWN:
                 raise Damaged("altered, or wrapped by another key") from None
-            raise _Refused(f"KMS refuses: {code[:64]}") from None
-        except self._errors.BotoCoreError as error:
-            self._away = True
-            raise SealingUnavailable(f"KMS cannot be asked: {type(error).__name__}") from None
-        finally:
-            if alone:
-                self._asking_again.release()
-        self._away = False
+            raise _Refused(str(error)) from None
+        except KmsUnavailable as error:
+            raise SealingUnavailable(str(error)) from None
         self._answered_at = time.monotonic()
         return answer
 
@@ -196,18 +181,3 @@ class _Refused(SealingUnavailable):
 def _purpose(key_id: str) -> dict[str, str]:
     """KMS's encryption context: bound to the wrapped key, named in AWS's own audit trail, fit for a key policy."""
     return {"purpose": "authserver-vault", "key": key_id}
-
-
-def _client() -> tuple[Any, Any]:
-    """boto3's KMS client and the exceptions it raises: an optional extra, and slow to import for whoever has no KMS."""
-    try:
-        import boto3
-        from botocore import exceptions
-        from botocore.config import Config
-    except ImportError:
-        raise ImproperlyConfigured("AUTHSERVER_SEALING=aws-kms needs boto3: install requirements-aws.txt") from None
-    config = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 2, "mode": "standard"})
-    try:
-        return boto3.client("kms", config=config), exceptions
-    except exceptions.BotoCoreError as error:
-        raise ImproperlyConfigured(f"AUTHSERVER_SEALING=aws-kms: {error}") from None

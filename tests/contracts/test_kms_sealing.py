@@ -91,7 +91,7 @@ def test_a_right_that_is_taken_away_ends_what_can_be_opened(aws: Kms, monkeypatc
 def gone(sealing: KmsSealing, monkeypatch: pytest.MonkeyPatch) -> None:
     """KMS cannot be reached from now on: the same process, and nobody listens any more."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", "http://127.0.0.1:9")
-    monkeypatch.setattr(sealing, "_client", KmsSealing({"main": "alias/any"})._client)
+    monkeypatch.setattr(sealing._kms, "_client", KmsSealing({"main": "alias/any"})._kms._client)
 
 
 def test_what_was_under_way_when_kms_went_away_is_sealed_still(aws: Kms, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,14 +134,14 @@ def test_while_kms_is_away_one_asks_for_all(aws: Kms, monkeypatch: pytest.Monkey
         gone(sealing, patch)
         with pytest.raises(SealingUnavailable, match="EndpointConnectionError"):
             sealing.open(sealed, CONTEXT)
-        with sealing._asking_again:
+        with sealing._kms._asking_again:
             for act in (sealing.ready, lambda: sealing.seal(PLAINTEXT, CONTEXT), lambda: sealing.open(sealed, CONTEXT)):
                 with pytest.raises(SealingUnavailable, match="a moment ago"):
                     act()
         with pytest.raises(SealingUnavailable, match="EndpointConnectionError"):
             sealing.ready()
     assert sealing.open(sealed, CONTEXT) == PLAINTEXT
-    with sealing._asking_again:
+    with sealing._kms._asking_again:
         sealing.ready()
 
 
