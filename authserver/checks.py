@@ -12,6 +12,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 from django.utils.module_loading import import_string
 from oauth2_provider.settings import DEFAULTS as PROVIDER_DEFAULTS
@@ -24,6 +25,7 @@ from authserver.conf import load
 from authserver.keys.base import SigningUnavailable
 from authserver.keys.database import DatabaseSigner, rows_that_do_not_open
 from authserver.keys.ephemeral import EphemeralSigner
+from authserver.keys.kms import KmsSigner
 from authserver.keys.pem import PemSigner
 from upstream.models import Provider
 
@@ -68,10 +70,33 @@ def signing_key_file(app_configs: Apps, **options: Any) -> list[CheckMessage]:
         algorithm = PemSigner().algorithm
     except SigningUnavailable as error:
         return [Error(f"There is no signing key: {error}.", id="authserver.E003")]
-    if algorithm.startswith("RS"):
-        hint = "An EC P-256 key signs ten times as fast, and its signatures are a quarter as long."
-        return [checks.Warning("The signing key is an RSA key.", hint=hint, id="authserver.W001")]
-    return []
+    return _rsa(algorithm)
+
+
+@register(Tags.security)
+def signing_algorithm(app_configs: Apps, **options: Any) -> list[CheckMessage]:
+    """The key source `database`: what the next key will be."""
+    if not issubclass(import_string(load().signing_backend), DatabaseSigner):
+        return []
+    return _rsa(load().signing_algorithm)
+
+
+@register(Tags.security, deploy=True)
+def signing_kms_keys(app_configs: Apps, **options: Any) -> list[CheckMessage]:
+    """The key source `aws-kms`: KMS gives each public key. It is asked, and so only where it counts."""
+    if not issubclass(import_string(load().signing_backend), KmsSigner):
+        return []
+    try:
+        return _rsa(KmsSigner().algorithm)
+    except (SigningUnavailable, ImproperlyConfigured) as error:
+        return [Error(f"There is no signing key: {error}.", id="authserver.E003")]
+
+
+def _rsa(algorithm: str) -> list[CheckMessage]:
+    if not algorithm.startswith("RS"):
+        return []
+    hint = "An EC P-256 key signs ten times as fast, and its signatures are a quarter as long."
+    return [checks.Warning("The signing key is an RSA key.", hint=hint, id="authserver.W001")]
 
 
 @register(Tags.caches)
@@ -103,7 +128,7 @@ def deployment(app_configs: Apps, **options: Any) -> list[CheckMessage]:
     if not load().secure:
         found.append(checks.Warning("The issuer is not https.", hint="Set AUTHSERVER_ISSUER.", id="authserver.W002"))
     if issubclass(import_string(load().signing_backend), EphemeralSigner):
-        hint = "Set AUTHSERVER_KEY_SOURCE to `database` or `pem`."
+        hint = "Set AUTHSERVER_KEY_SOURCE to `database`, `pem` or `aws-kms`."
         found.append(checks.Warning("Tokens end with the process that signed them.", hint=hint, id="authserver.W003"))
     for key_id, key in settings.VAULT_KEYS.items():
         if len(set(key)) < FEWEST_DISTINCT_BYTES:

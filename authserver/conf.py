@@ -23,6 +23,8 @@ class Conf:
     trusted_proxies: int
     signing_backend: str
     signing_key_file: str | None
+    signing_kms_keys: tuple[str, ...] = ()
+    signing_algorithm: str = "ES256"
     authorization_response_iss: bool = True
     private_use_schemes: tuple[str, ...] = ("cursor", "vscode", "vscode-insiders", "claude")
 

@@ -46,10 +46,19 @@ VARIABLES = (
     ),
     Variable(
         "AUTHSERVER_KEY_SOURCE",
-        "Where signing keys live: `database`, `pem`, `ephemeral`, or a dotted path.",
+        "Where signing keys live: `database`, `pem`, `aws-kms`, `ephemeral`, or a dotted path.",
         "database",
     ),
-    Variable("AUTHSERVER_SIGNING_KEY_FILE", "PEM file of the signing key, for the key source `pem`."),
+    Variable(
+        "AUTHSERVER_SIGNING_ALGORITHM",
+        "What the next key of the source `database` signs with: `ES256`, `EdDSA` or `RS256`.",
+        "ES256",
+    ),
+    Variable("AUTHSERVER_SIGNING_KEY_FILE", "PEM file of the key source `pem`; its first key signs, all verify."),
+    Variable(
+        "AUTHSERVER_SIGNING_KMS_KEYS",
+        "Ids, ARNs or aliases of the key source `aws-kms`, comma-separated; the first signs, all verify.",
+    ),
     Variable("AUTHSERVER_TRUSTED_PROXIES", "How many proxies stand in front of us and set `X-Forwarded-For`.", "0"),
     Variable(
         "AUTHSERVER_RATE_LIMITS",

@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.vault import vault
 from authserver import erasure
 from authserver.housekeeping_purges import PURGES, Purge
+from authserver.keys import rotation
 from authserver.registration import unused
 from upstream import renewal, revoke
 
@@ -51,6 +52,7 @@ def steps() -> Iterator[Step]:
     yield Step("renewal", MINUTE, 100, _renew, once=True)
     yield Step("unused registrations", 60 * MINUTE, 100, _unused)
     yield Step("forgotten people", 60 * MINUTE, 50, _forgotten)
+    yield Step("signing keys", 10 * MINUTE, 1, _turn_signing_keys, once=True)
     for purge in PURGES:
         yield Step(purge.what, 5 * MINUTE, 1000, partial(_purge, purge))
 
@@ -74,6 +76,13 @@ def _unused(limit: int) -> Counter[str]:
 
 def _forgotten(limit: int) -> Counter[str]:
     return Counter(deleted=erasure.purge(now=timezone.now(), limit=limit))
+
+
+def _turn_signing_keys(limit: int) -> Counter[str]:
+    turn = rotation.keep_schedule(now=timezone.now())
+    return Counter(
+        published=int(bool(turn.published)), now_signing=int(bool(turn.activated)), removed=len(turn.removed)
+    )
 
 
 def _purge(purge: Purge, limit: int) -> Counter[str]:

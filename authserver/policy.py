@@ -13,6 +13,8 @@ from typing import Any
 from authserver.models import Policy
 
 MAX_AGE_SECONDS = 5.0
+MAX_ACCESS_TOKEN_SECONDS = 86400
+"""What no operator can exceed, for the server or for one resource."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Lifetimes:
     code: int = 60
     pending: int = 900
     browser_session: int = 12 * 3600
+    signing_key: int = 90 * 86400
 
 
 @dataclass(frozen=True)

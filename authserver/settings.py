@@ -108,13 +108,18 @@ _KEY_SOURCES = {
     "database": "authserver.keys.database.DatabaseSigner",
     "pem": "authserver.keys.pem.PemSigner",
     "ephemeral": "authserver.keys.ephemeral.EphemeralSigner",
+    "aws-kms": "authserver.keys.kms.KmsSigner",
 }
 _key_source = env.get("AUTHSERVER_KEY_SOURCE") or "database"
 _signing_key_file = env.get("AUTHSERVER_SIGNING_KEY_FILE")
 if _key_source == "pem" and not _signing_key_file:
     env.missing.append("AUTHSERVER_SIGNING_KEY_FILE: the key source `pem` needs it")
 if _key_source not in _KEY_SOURCES and "." not in _key_source:
-    env.missing.append("AUTHSERVER_KEY_SOURCE: database, pem, ephemeral or a dotted path")
+    env.missing.append("AUTHSERVER_KEY_SOURCE: database, pem, aws-kms, ephemeral or a dotted path")
+_signing_kms_keys = env.require("AUTHSERVER_SIGNING_KMS_KEYS") if _key_source == "aws-kms" else ""
+_signing_algorithm = env.get("AUTHSERVER_SIGNING_ALGORITHM") or "ES256"
+if _signing_algorithm not in {"ES256", "EdDSA", "RS256"}:
+    env.missing.append("AUTHSERVER_SIGNING_ALGORITHM: ES256, EdDSA or RS256")
 
 AUTHSERVER: dict[str, Any] = {
     "issuer": ISSUER,
@@ -122,6 +127,8 @@ AUTHSERVER: dict[str, Any] = {
     "trusted_proxies": env.number("AUTHSERVER_TRUSTED_PROXIES", at_least=0),
     "signing_backend": _KEY_SOURCES.get(_key_source, _key_source),
     "signing_key_file": _signing_key_file,
+    "signing_kms_keys": tuple(filter(None, (key.strip() for key in _signing_kms_keys.split(",")))),
+    "signing_algorithm": _signing_algorithm,
 }
 VAULT_BACKEND = "accounts.vault.database.DatabaseVault"
 UPSTREAM_CA_FILE = env.get("AUTHSERVER_CA_FILE")

@@ -8,17 +8,18 @@ from typing import Any
 from authserver.admission import MODES
 from authserver.configuration import shapes
 from authserver.configuration.reading import Fields, words
-from authserver.policy import Cimd, Lifetimes, Registration, Sessions
+from authserver.policy import MAX_ACCESS_TOKEN_SECONDS, Cimd, Lifetimes, Registration, Sessions
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 BOUNDS = {
-    "access_token": (MINUTE, DAY),
+    "access_token": (MINUTE, MAX_ACCESS_TOKEN_SECONDS),
     "refresh_idle": (5 * MINUTE, 366 * DAY),
     "refresh_absolute": (5 * MINUTE, 3 * 366 * DAY),
     "refresh_replay": (0, 10 * MINUTE),
     "code": (10, 10 * MINUTE),  # RFC 6749 s4.1.2: ten minutes at most
     "pending": (MINUTE, HOUR),
     "browser_session": (5 * MINUTE, 30 * DAY),
+    "signing_key": (DAY, 3 * 366 * DAY),
 }
 MAX_CONTACT = 200
 

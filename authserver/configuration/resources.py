@@ -10,11 +10,12 @@ from authserver.configuration import shapes, upstreams
 from authserver.configuration.entries import NeededUpstream, Resource
 from authserver.configuration.reading import Fields
 from authserver.configuration.tree import Table
+from authserver.policy import MAX_ACCESS_TOKEN_SECONDS
 from authserver.scopes import IDENTITY_SCOPES
 
 CLAIMS = ("email", "name")
 ALLOW = {"email_domains": shapes.domain, "emails": shapes.email, "groups": None}
-ACCESS_TOKEN_SECONDS = (60, 86400)
+ACCESS_TOKEN_SECONDS = (60, MAX_ACCESS_TOKEN_SECONDS)
 
 
 def identifier(text: str) -> str | None:

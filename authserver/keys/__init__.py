@@ -1,4 +1,4 @@
-"""What signs our JWTs: the signing seam (`base.py`) and its backends, `database`, `pem` and `ephemeral`."""
+"""What signs our JWTs: the signing seam (`base.py`) and its backends, `database`, `pem`, `aws-kms` and `ephemeral`."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 The first key is made on first use; `manage.py bootstrap` pings before anything is served, so that no request's
 transaction can take it back. Which process made it is decided by the constraint that one key is active; the losers read
-the winner's. A key is parsed once a process, and the rows are read again every few seconds, so that a
-rotation reaches every process; in between, signing, verifying and the JWKS cost no statement.
+the winner's. A key is parsed once a process, and the rows are read again every two seconds, so that a turn and a revocation
+reach every process (`authserver.keys.rotation` makes them); in between, signing, verifying and the JWKS cost no statement.
 """
 
 from __future__ import annotations
@@ -23,16 +23,28 @@ from django.utils import timezone
 from accounts import audit
 from accounts.vault.base import Damaged, SealingUnavailable
 from accounts.vault.secrets import open_secret, seal_secret
+from authserver.conf import load
 from authserver.keys.base import SigningUnavailable, VerificationKey
 from authserver.keys.keyset import KeySet
 from authserver.keys.material import Key, UnusableKey, from_pem, generate, to_pem
 from authserver.models import SigningKey
 
-REREAD_SECONDS = 5.0
+REREAD_SECONDS = 2.0
 UNKNOWN_KID_REREAD_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
 _ORDER = [SigningKey.Phase.ACTIVE, SigningKey.Phase.NEXT, SigningKey.Phase.RETIRED]
+
+
+def create(phase: SigningKey.Phase, *, now: datetime, actor: str = "") -> SigningKey:
+    """A new key of the configured algorithm. Raises `IntegrityError` where the phase has its one key already."""
+    row = new_row(generate(load().signing_algorithm), phase=phase, now=now)
+    with transaction.atomic():  # not before: making and sealing it may take a while
+        row.save(force_insert=True)
+        audit.record(
+            "signing_key.created", actor=actor, now=now, kid=row.kid, algorithm=row.algorithm, phase=phase.value
+        )
+    return row
 
 
 def new_row(key: Key, *, phase: SigningKey.Phase, now: datetime) -> SigningKey:
@@ -57,6 +69,23 @@ def rows_that_do_not_open() -> list[SigningKey]:
         except (Damaged, UnusableKey):
             damaged.append(row)
     return damaged
+
+
+def opens(row: SigningKey) -> bool:
+    """Whether this process could sign with it. Raises `SealingUnavailable`."""
+    try:
+        _opened(row)
+    except (Damaged, UnusableKey):
+        return False
+    return True
+
+
+class _DoesNotOpen(SigningUnavailable):
+    """The active key is there and cannot be used; `kids` are those of every row."""
+
+    def __init__(self, kids: frozenset[str]) -> None:
+        super().__init__("the active signing key does not open: is its vault key missing?")
+        self.kids = kids
 
 
 @dataclass(frozen=True)
@@ -106,9 +135,11 @@ class DatabaseSigner:
             try:
                 read = self._read = self._load()
             except (DatabaseFailure, SigningUnavailable) as error:
-                # Verifiers and the JWKS go on with what is known; nothing is issued without a database anyway.
+                # Verifiers and the JWKS go on with what is known; nothing is issued without a database anyway. A key
+                # that is no longer there was revoked, or is over, whatever else is wrong.
                 log.warning("signing_keys.not_reread", error=type(error).__name__)
-                read = self._read = _Read(read.keys, self._clock())
+                known = read.keys.only(error.kids) if isinstance(error, _DoesNotOpen) else read.keys
+                read = self._read = _Read(known, self._clock())
             finally:
                 self._rereading.release()
         return read.keys
@@ -124,7 +155,7 @@ class DatabaseSigner:
         except SealingUnavailable as error:  # says nothing about the keys: the next look may open them
             raise SigningUnavailable(f"the signing keys cannot be opened at the moment: {error}") from error
         if not keys or keys[0] is None:
-            raise SigningUnavailable("the active signing key does not open: is its vault key missing?")
+            raise _DoesNotOpen(frozenset(row.kid for row in rows))
         return _Read(KeySet([key for key in keys if key]), self._clock())
 
     def _rows(self) -> list[SigningKey]:
@@ -160,13 +191,9 @@ def _opened(row: SigningKey) -> Key:
 
 
 def _create_active() -> None:
-    """Make the first key, unless another process was quicker."""
-    key = generate()
-    now = timezone.now()
+    """Make a key to sign with, unless another process was quicker."""
     try:
-        with transaction.atomic():
-            new_row(key, phase=SigningKey.Phase.ACTIVE, now=now).save(force_insert=True)
-            audit.record("signing_key.created", kid=key.kid, algorithm=key.algorithm, now=now)
+        create(SigningKey.Phase.ACTIVE, now=timezone.now())
     except IntegrityError:
         log.info("signing_key.made_elsewhere")
 

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    load_der_public_key,
     load_pem_private_key,
     load_pem_public_key,
 )
@@ -30,6 +31,7 @@ from authserver.keys.base import VerificationKey
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 
 MIN_RSA_BITS = 2048
+NEW_RSA_BITS = 3072
 _EC_ALGORITHMS = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 _THUMBPRINT_MEMBERS = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x"), "RSA": ("e", "kty", "n")}
 _PEM_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
@@ -58,13 +60,37 @@ class Key:
         """`claims` as a compact JWS (RFC 7515 section 7.1)."""
         if self.private is None:
             raise UnusableKey(f"key {self.kid} has no private half")
-        payload = json.dumps(claims, separators=(",", ":")).encode()
-        return _jws.encode(payload, self.private, algorithm=self.algorithm, headers={"kid": self.kid, "typ": typ})
+        return _jws.encode(_json(claims), self.private, algorithm=self.algorithm, headers={"kid": self.kid, "typ": typ})
 
 
-def generate() -> Key:
-    """A new ES256 key."""
-    return _from_private(ec.generate_private_key(ec.SECP256R1()))
+def signing_input(claims: dict[str, Any], *, typ: str, kid: str, algorithm: str) -> bytes:
+    """What a signature is made over (RFC 7515 section 5.1), where something else makes it."""
+    header = {"alg": algorithm, "typ": typ, "kid": kid}
+    return b".".join(base64.urlsafe_b64encode(_json(part)).rstrip(b"=") for part in (header, claims))
+
+
+def _json(members: dict[str, Any]) -> bytes:
+    return json.dumps(members, separators=(",", ":")).encode()
+
+
+def generate(algorithm: str = "ES256") -> Key:
+    """A new key for `ES256`, `EdDSA` (Ed25519) or `RS256` (3072 bits). Raises `UnusableKey` for any other.
+
+    Its `kid` does not begin with a hyphen: somebody in a hurry types it after `--revoke`.
+    """
+    while (key := _from_private(_new_private(algorithm))).kid.startswith("-"):
+        pass
+    return key
+
+
+def _new_private(algorithm: str) -> PrivateKey:
+    if algorithm == "ES256":
+        return ec.generate_private_key(ec.SECP256R1())
+    if algorithm == "EdDSA":
+        return ed25519.Ed25519PrivateKey.generate()
+    if algorithm == "RS256":
+        return rsa.generate_private_key(public_exponent=65537, key_size=NEW_RSA_BITS)
+    raise UnusableKey(f"no key is made for {algorithm}: ES256, EdDSA or RS256")
 
 
 def from_pem(text: str) -> list[Key]:
@@ -86,6 +112,14 @@ def from_pem(text: str) -> list[Key]:
         except (ValueError, UnsupportedAlgorithm) as error:
             raise UnusableKey(f"a PEM block of type {label} cannot be parsed") from error
     return keys
+
+
+def from_public_der(der: bytes) -> Key:
+    """A key that only verifies, from its SubjectPublicKeyInfo (RFC 5280 section 4.1). Raises `UnusableKey`."""
+    try:
+        return _from_public(load_der_public_key(der))
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise error if isinstance(error, UnusableKey) else UnusableKey("the public key cannot be parsed") from error
 
 
 def to_pem(key: Key) -> str:

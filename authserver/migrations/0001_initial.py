@@ -630,7 +630,10 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.UniqueConstraint(
                         condition=models.Q(("phase", "active")), fields=("phase",), name="one_active_signing_key"
-                    )
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("phase", "next")), fields=("phase",), name="one_next_signing_key"
+                    ),
                 ],
             },
         ),

@@ -29,6 +29,7 @@ class SigningKey(models.Model):
             models.UniqueConstraint(
                 fields=["phase"], condition=models.Q(phase="active"), name="one_active_signing_key"
             ),
+            models.UniqueConstraint(fields=["phase"], condition=models.Q(phase="next"), name="one_next_signing_key"),
         ]
 
     def __str__(self) -> str:

@@ -15,6 +15,16 @@ CLAIMS = {"iss": "http://localhost:8000", "sub": "8f14e45f", "tsid": "t" * 32, "
 PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 
 
+class Clock:
+    """Seconds that pass when told to."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
 def verified(signer: Signer, token: str) -> dict[str, Any]:
     """The claims, checked as a verifier does: by `kid`, with the one algorithm of that key."""
     found = signer.verification_key(jwt.get_unverified_header(token)["kid"])

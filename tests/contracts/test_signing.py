@@ -24,9 +24,9 @@ from authserver import keys
 from authserver.conf import load
 from authserver.keys.base import Signer, SigningUnavailable
 from authserver.keys.ephemeral import EphemeralSigner
-from authserver.keys.material import UnusableKey, from_pem
+from authserver.keys.material import UnusableKey, from_pem, generate
 from authserver.keys.pem import PemSigner
-from tests.contracts.signing import CLAIMS, SigningContract, verified
+from tests.contracts.signing import CLAIMS, Clock, SigningContract, verified
 
 KEYS: dict[str, PrivateKeyTypes] = {
     "ES256": ec.generate_private_key(ec.SECP256R1()),
@@ -162,6 +162,17 @@ class TestPemFile:
         assert "PrivateKey" not in repr(from_pem(pem(KEYS["ES256"])))
 
 
+@pytest.mark.parametrize("algorithm", ["ES384", "HS256", "none", ""])
+def test_no_key_is_made_for_another_algorithm(algorithm: str) -> None:
+    with pytest.raises(UnusableKey):
+        generate(algorithm)
+
+
+def test_a_kid_can_be_typed_after_an_option() -> None:
+    """A thumbprint begins with a hyphen once in 64 times, and `--revoke -x` would be another option."""
+    assert not [kid for _ in range(500) if (kid := generate().kid).startswith("-")]
+
+
 def test_the_configured_backend_is_one_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(settings.AUTHSERVER, "signing_backend", "authserver.keys.ephemeral.EphemeralSigner")
     load.cache_clear()
@@ -172,3 +183,64 @@ def test_the_configured_backend_is_one_a_process(monkeypatch: pytest.MonkeyPatch
     finally:
         load.cache_clear()
         keys.signer.cache_clear()
+
+
+class TestReload:
+    """The file is changed under a running process."""
+
+    @pytest.fixture
+    def clock(self) -> Clock:
+        return Clock()
+
+    @pytest.fixture
+    def signer(self, key_file: Path, clock: Clock) -> PemSigner:
+        key_file.write_text(pem(KEYS["ES256"]))
+        return PemSigner(str(key_file), clock)
+
+    def test_a_turn_is_three_edits_and_no_restart(self, signer: PemSigner, key_file: Path, clock: Clock) -> None:
+        before = signer.sign(CLAIMS, "at+jwt")
+        key_file.write_text(pem(KEYS["ES256"]) + public_pem(KEYS["EdDSA"]))
+        assert len(signer.public_jwks()["keys"]) == 1, "not before a second has passed"
+        clock.seconds += 1
+        assert [key["alg"] for key in signer.public_jwks()["keys"]] == ["ES256", "EdDSA"]
+        key_file.write_text(pem(KEYS["EdDSA"]) + pem(KEYS["ES256"]))
+        clock.seconds += 1
+        assert signer.algorithm == "EdDSA"
+        assert verified(signer, before) == CLAIMS
+        key_file.write_text(pem(KEYS["EdDSA"]))
+        clock.seconds += 1
+        assert signer.verification_key(jwt.get_unverified_header(before)["kid"]) is None
+        assert verified(signer, signer.sign(CLAIMS, "at+jwt")) == CLAIMS
+
+    def test_a_file_put_in_its_place_is_found(
+        self, signer: PemSigner, key_file: Path, clock: Clock, tmp_path: Path
+    ) -> None:
+        """As Kubernetes and careful people do it; one of the same length too."""
+        other = tmp_path / "other.pem"
+        other.write_text(pem(ec.generate_private_key(ec.SECP256R1())))
+        assert other.stat().st_size == key_file.stat().st_size
+        other.replace(key_file)
+        kid = signer.public_jwks()["keys"][0]["kid"]
+        clock.seconds += 1
+        assert signer.public_jwks()["keys"][0]["kid"] != kid
+
+    @pytest.mark.parametrize("broken", ["", "not a key", public_pem(KEYS["ES256"]), None])
+    def test_a_file_that_broke_changes_nothing_but_readiness(
+        self, signer: PemSigner, key_file: Path, clock: Clock, broken: str | None
+    ) -> None:
+        before = signer.sign(CLAIMS, "at+jwt")
+        if broken is None:
+            key_file.unlink()
+        else:
+            key_file.write_text(broken)
+        with capture_logs() as logs:
+            for _ in range(3):
+                clock.seconds += 1
+                assert verified(signer, before) == CLAIMS
+                assert verified(signer, signer.sign(CLAIMS, "at+jwt")) == CLAIMS
+        assert [line["event"] for line in logs] == ["signing_keys.not_reloaded"], "once, and not every second"
+        with pytest.raises(SigningUnavailable):
+            signer.ping()
+        key_file.write_text(pem(KEYS["ES256"]))
+        signer.ping()
+        assert verified(signer, before) == CLAIMS

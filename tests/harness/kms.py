@@ -32,6 +32,12 @@ class Kms:
         arn: str = self.client.create_key()["KeyMetadata"]["Arn"]
         return arn
 
+    def new_signing_key(self, spec: str = "ECC_NIST_P256") -> str:
+        """The same of a key pair."""
+        made = self.client.create_key(KeySpec=spec, KeyUsage="SIGN_VERIFY")
+        arn: str = made["KeyMetadata"]["Arn"]
+        return arn
+
 
 @contextmanager
 def server() -> Iterator[Kms]:

@@ -107,6 +107,26 @@ class TestSigningKeyFile:
         assert found() == ["authserver.E003"]
 
 
+@pytest.mark.parametrize(("algorithm", "said"), [("ES256", []), ("EdDSA", []), ("RS256", ["authserver.W001"])])
+def test_an_rsa_key_to_be_made_is_warned_about(configure: Configure, algorithm: str, said: list[str]) -> None:
+    configure(signing_algorithm=algorithm)
+    assert found() == said
+
+
+@pytest.mark.usefixtures("production")
+def test_keys_in_a_kms_that_does_not_answer_are_an_error_where_it_counts(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"ENDPOINT_URL_KMS": "http://127.0.0.1:9", "DEFAULT_REGION": "eu-central-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "for-tests")
+    configure(signing_backend="authserver.keys.kms.KmsSigner", signing_kms_keys=("alias/any",),
+              issuer="https://auth.example.com", demo=False)  # fmt: skip
+    assert found() == []
+    assert found(deploy=True) == ["authserver.E003"]
+
+
 def test_several_workers_need_a_shared_cache(settings: Any) -> None:
     settings.WORKERS, settings.CACHE_IS_SHARED = 2, False
     assert found() == ["authserver.E004"]
