@@ -26,7 +26,7 @@ PARAMETERS = frozenset(
         "request_uri", "claims", "display", "id_token_hint", "acr_values",
     }
 )  # fmt: skip
-IGNORED = frozenset({"claims", "display", "id_token_hint", "acr_values"})
+IGNORED = frozenset({"claims", "display", "acr_values"})
 """Known and not acted upon: they are looked at once and kept nowhere."""
 MAX_STATE = 4096
 _CHALLENGE = re.compile(r"[A-Za-z0-9._~-]{43,128}")  # RFC 7636 section 4.2

@@ -179,7 +179,7 @@ def test_the_way_back_tells_the_client(waiting_room: Door) -> None:
 
 def test_what_counts_for_nothing_is_not_kept(waiting_room: Door) -> None:
     """A form may hold 64 KiB, and a request for approval is kept for a month."""
-    padding = dict.fromkeys(("display", "id_token_hint", "acr_values", "ui_locales"), "x" * 8000)
+    padding = dict.fromkeys(("display", "acr_values", "ui_locales"), "x" * 8000)
     form = waiting_room.parameters(**padding, claims='{"x": "' + "x" * 7000 + '"}')
     page = waiting_room.http.post("/oauth/authorize", urlencode(form), content_type="application/x-www-form-urlencoded")
     send(waiting_room, page)
