@@ -68,7 +68,8 @@ def pattern(uri: str) -> str:
     """Where a registrable redirect URI leads, without what differs between installations.
 
     The person's own computer is one place, whatever name, port and path. A private-use scheme goes with its authority.
-    An https address keeps its path, segment by segment, where it is not an installation's own.
+    An https address keeps its path, segment by segment, where it is not an installation's own: that, and a query, is a
+    `*`, behind which there may be anybody (`App.can_be_verified`).
     """
     kind = redirects.kind_of(uri)
     if kind == "loopback":
@@ -77,7 +78,7 @@ def pattern(uri: str) -> str:
     if kind == "private_scheme":
         return f"{parts.scheme.lower()}://{parts.netloc.lower()}" if parts.netloc else f"{parts.scheme.lower()}:"
     segments = ("*" if _is_generated(segment) else segment for segment in parts.path.split("/"))
-    return f"https://{parts.netloc.lower()}{'/'.join(segments)}"
+    return f"https://{parts.netloc.lower()}{'/'.join(segments)}{'?*' if parts.query else ''}"
 
 
 def _is_generated(segment: str) -> bool:

@@ -24,6 +24,9 @@ def decide(app: App, state: str, *, actor: str, reason: str = "", now: datetime,
     """
     if state == App.State.VERIFIED and not app.can_be_verified:
         raise NotVerifiable
+    was_blocked = App.objects.filter(pk=app.pk, state=App.State.BLOCKED).exists()
+    if was_blocked and state != App.State.BLOCKED:  # what was opened in the moment of the block would come to life
+        cascade.revoke_app(app, reason="app unblocked", actor=actor, address=address)
     with transaction.atomic():
         app.state, app.decided_at, app.decided_by = App.State(state), now, actor
         app.save(update_fields=["state", "decided_at", "decided_by"])

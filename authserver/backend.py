@@ -10,7 +10,7 @@ from oauth2_provider.oauth2_backends import OAuthLibCore
 from oauthlib.common import Request, urlencode
 
 from authserver import limits
-from authserver.addresses import client_address
+from authserver.addresses import client_address, network_of
 from authserver.client_authentication import presented
 from authserver.cors import for_servers
 from authserver.errors import OAuthError
@@ -53,7 +53,7 @@ class OAuthCore(OAuthLibCore):
             address=client_address(request),
         )
         if grant_type != TOKEN_EXCHANGE:  # whose allowance is counted once the caller has proved who it is
-            limits.enforce("token", f"address {context.address}")
+            limits.enforce("token", f"address {network_of(context.address)}")
         proofs = {"client_secret", "client_assertion", "client_assertion_type"}
         passed = {name: value for name, value in parameters.items() if name not in proofs}
         asked = Request("/oauth/token", "POST", urlencode(list(passed.items())), {})

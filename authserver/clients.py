@@ -29,15 +29,16 @@ def known(client_id: str) -> Client | None:
     return client
 
 
-def resolve(client_id: str, *, now: datetime) -> Client:
+def resolve(client_id: str, *, now: datetime, network: str = "") -> Client:
     """As `known`, and for an https URL its metadata document, fetched when there is none or it is old.
 
-    For the authorization endpoint, where a client is met first. Raises `UnknownClient`.
+    For the authorization endpoint, where a client is met first. What is new counts as a registration from this `network`.
+    Raises `UnknownClient`.
     """
     client = known(client_id)
     if client_id.startswith(cimd.PREFIX):
         try:
-            return cimd.resolve(client_id, client, now=now)
+            return cimd.resolve(client_id, client, now=now, network=network)
         except UnusableDocument as error:
             raise UnknownClient(str(error)) from None
     if client is None:

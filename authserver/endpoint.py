@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 
 from authserver import limits
-from authserver.addresses import client_address
+from authserver.addresses import client_address, network_of
 from authserver.errors import OAuthError, render
 from authserver.failures import PASSING, try_again
 
@@ -42,7 +42,7 @@ def limited(error: OAuthError, request: HttpRequest) -> OAuthError:
     """Failed client authentication counts by address; past the limit the answer is 429, whatever was presented."""
     if error.error == "invalid_client":
         try:
-            limits.enforce("client_authentication", f"address {client_address(request)}")
+            limits.enforce("client_authentication", f"address {network_of(client_address(request))}")
         except OAuthError as too_much:
             return too_much
     return error

@@ -11,7 +11,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from authserver import limits, verify
-from authserver.addresses import client_address
+from authserver.addresses import client_address, network_of
 from authserver.client_authentication import Presented, presented, secret_matches
 from authserver.conf import load
 from authserver.errors import BASIC_CHALLENGE, OAuthError, invalid_client
@@ -60,7 +60,7 @@ def authenticate(request: HttpRequest, *, by_secret: bool = False) -> Caller:
     except OAuthError as error:
         if error.status != 401:
             raise
-        limits.enforce("client_authentication", f"address {address}")
+        limits.enforce("client_authentication", f"address {network_of(address)}")
         raise OAuthError(error.error, error.description, status=401, detail=error.detail, headers=CHALLENGES) from None
     limits.enforce("api", caller.client_id)
     return caller

@@ -56,13 +56,13 @@ class Refused(Exception):
         self.error = error
 
 
-def destination(raw: dict[str, str], *, now: datetime) -> Destination:
+def destination(raw: dict[str, str], *, now: datetime, network: str = "") -> Destination:
     """Who asks, and where the answer may go. Raises `Unanswerable`."""
     client_id = raw.get("client_id", "")
     if not client_id:
         raise Unanswerable("no_client")
     try:
-        client = clients.resolve(client_id, now=now)
+        client = clients.resolve(client_id, now=now, network=network)
     except clients.UnknownClient as error:
         raise Unanswerable("unknown_client", sent=client_id, reason=str(error)) from None
     if client.app.is_blocked:
@@ -80,9 +80,9 @@ def destination(raw: dict[str, str], *, now: datetime) -> Destination:
     return Destination(client, redirect_uri, raw.get("state"))
 
 
-def check(raw: dict[str, str], *, now: datetime) -> AuthorizationRequest:
+def check(raw: dict[str, str], *, now: datetime, network: str = "") -> AuthorizationRequest:
     """The request, valid in every part. Raises `Unanswerable` or `Refused`."""
-    to = destination(raw, now=now)
+    to = destination(raw, now=now, network=network)
     values: dict[str, Any] = {}
     try:
         if to.state is not None and len(to.state) > MAX_STATE:

@@ -65,6 +65,8 @@ def start(request: HttpRequest, raw: dict[str, str]) -> HttpResponse:
     asked = checked(request, raw, now=now)
     if isinstance(asked, HttpResponse):
         return asked
+    if request.method == "HEAD":  # whoever only looks begins nothing
+        return consent.show(request, asked)
     person = signed_in(request)
     silent = "none" in asked.prompt
     usable = not asked.wants_new_sign_in and is_recent_enough(request, asked.max_age, now=now)
@@ -111,7 +113,7 @@ def checked(request: HttpRequest, raw: dict[str, str], *, now: datetime) -> Auth
 def validated(request: HttpRequest, raw: dict[str, str], *, now: datetime) -> AuthorizationRequest | HttpResponse:
     """The request, valid in every part; or what answers it."""
     try:
-        return checks.check(raw, now=now)
+        return checks.check(raw, now=now, network=network_of(client_address(request)))
     except checks.Unanswerable as problem:
         return pages.unanswerable(request, problem)
     except checks.Refused as refused:

@@ -14,7 +14,7 @@ import structlog
 from django.db import IntegrityError, transaction
 
 from accounts import audit
-from authserver import client_registry, policy, shared_cache
+from authserver import client_registry, limits, policy, shared_cache
 from authserver.app_identity import identity
 from authserver.cimd import address, document, flights
 from authserver.cimd.document import Document
@@ -27,7 +27,7 @@ log = structlog.get_logger("cimd")
 CIMD = Client.RegistrationSource.CIMD
 
 
-def resolve(client_id: str, row: Client | None, *, now: datetime) -> Client:
+def resolve(client_id: str, row: Client | None, *, now: datetime, network: str = "") -> Client:
     """The client of an https URL; `row` is what the database has of it. Raises `UnusableDocument`.
 
     A row that an operator made under a URL is theirs, and nothing is fetched for it; nor for a disabled one.
@@ -46,14 +46,27 @@ def resolve(client_id: str, row: Client | None, *, now: datetime) -> Client:
             row = Client.objects.select_related("app").filter(client_id=client_id).first()  # fetched while we waited?
             if row is not None and (row.registration_source != CIMD or _is_fresh(row, now)):
                 return row
-            if row is None and App.objects.filter(key=_app_key(client_id), state=App.State.BLOCKED).exists():
-                raise UnusableDocument("Apps of this host are blocked here.")
+            if row is None:
+                _let_in(client_id, rules, network)
             return _keep(client_id, row, _fetch(client_id, rules, now), now)
     except UnusableDocument as error:
         if row is None or row.cimd_fetched_at is None or now >= row.cimd_fetched_at + STALE_AT_MOST:
             raise
         log.info("stale document served", client_id=client_id, reason=str(error))
         return row
+
+
+def _let_in(client_id: str, rules: policy.Cimd, network: str) -> None:
+    """A new client by its document is a registration like any other: not of a blocked app, not where nobody may register
+    unless the operator let its host or its app in, and as often from one network. Raises `UnusableDocument`."""
+    app = App.objects.filter(key=_app_key(client_id)).first()
+    if app is not None and app.is_blocked:
+        raise UnusableDocument("Apps of this host are blocked here.")
+    is_let_in = bool(rules.allowed_hosts) or (app is not None and app.is_approved)
+    if policy.current().registration.mode in {"token", "closed"} and not is_let_in:
+        raise UnusableDocument("New apps are not let in here; its operator can approve this one.")
+    if network and limits.hit("register", network) is not None:
+        raise Busy("Too many new apps come from your network at the moment. Try again in a minute.")
 
 
 def _app_key(client_id: str) -> str:

@@ -86,9 +86,11 @@ class App(models.Model):
     def can_be_verified(self) -> bool:
         """Whether nobody else can be taken for it.
 
-        A self-chosen name that is answered on a person's own computer, or at a private-use scheme, is anybody's.
+        A self-chosen name that is answered on a person's own computer, at a private-use scheme, or at an address of which
+        a part is an installation's own, is anybody's.
         """
-        return self.kind != self.Kind.NAMED or all(place.startswith("https://") for place in self.place.split())
+        places = self.place.split()
+        return self.kind != self.Kind.NAMED or all(one.startswith("https://") and "*" not in one for one in places)
 
     @property
     def is_verified(self) -> bool:

@@ -61,7 +61,7 @@ def register(request: HttpRequest) -> HttpResponse:
     metadata = requests.metadata(requests.document(request))
     try:
         answer = _create(request, metadata, admission, now)
-    except IntegrityError:  # maintenance removed the app, empty until now, under our hands
+    except IntegrityError:  # maintenance removed the app, empty until now, between our look at it and our commit
         answer = _create(request, metadata, admission, now)
     return json_response(answer, status=201)
 
@@ -111,12 +111,21 @@ def _replace(request: HttpRequest, client: Client, token: str) -> HttpResponse:
     _check_secret(client, sent)
     metadata = requests.metadata(sent)
     before, after = client.token_endpoint_auth_method, metadata.token_endpoint_auth_method
-    secret = new_secret() if after in SECRET_METHODS and before not in SECRET_METHODS else None
+    wants_another = before not in SECRET_METHODS or "client_secret" not in sent
+    secret = new_secret() if after in SECRET_METHODS and wants_another else None
     was = client.app
-    with transaction.atomic():
-        client_registry.replace(client, metadata, secret=secret, now=timezone.now())
-        modes.refuse_blocked(client.app)
-        _record("client.changed", client, request)
+
+    def write(row: Client) -> None:
+        with transaction.atomic():
+            client_registry.replace(row, metadata, secret=secret, now=timezone.now())
+            modes.refuse_blocked(row.app)
+            _record("client.changed", row, request)
+
+    try:
+        write(client)
+    except IntegrityError:  # as for a registration
+        client = Client.objects.select_related("app").get(pk=client.pk)
+        write(client)
     if client.app_id != was.pk:  # or its sessions would be out of reach for whoever blocks what they were opened as
         cascade.revoke_client(client, reason="client became another app", actor=client.client_id)
     return json_response(describe(client, registration_token=token, secret=secret))

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts import audit
 from authserver import cascade, clients, limits, policy, refresh_tokens, verify
-from authserver.addresses import client_address
+from authserver.addresses import client_address, network_of
 from authserver.claims import AccessClaims
 from authserver.client_authentication import Presented, check_client, presented
 from authserver.cors import cross_origin
@@ -35,7 +35,7 @@ NOBODYS = "0" * 32
 def revoke(request: HttpRequest) -> HttpResponse:
     parameters = form(request, PARAMETERS)
     given, address = presented(request.META.get("HTTP_AUTHORIZATION", ""), parameters), client_address(request)
-    limits.enforce("token", f"address {address}")
+    limits.enforce("token", f"address {network_of(address)}")
     token, now = parameters.get("token"), timezone.now()
     if token is None:
         raise OAuthError("invalid_request", "token is missing (RFC 7009 section 2.1).")

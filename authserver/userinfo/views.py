@@ -19,7 +19,7 @@ from accounts.vault import vault
 from accounts.vault.base import SessionGone
 from authserver import limits, verify
 from authserver.access_tokens import check_still_good
-from authserver.addresses import client_address
+from authserver.addresses import client_address, network_of
 from authserver.claims import AccessClaims, about
 from authserver.cors import cross_origin
 from authserver.errors import OAuthError, json_response, render
@@ -38,7 +38,7 @@ def userinfo(request: HttpRequest) -> HttpResponse:
         return json_response(answer(unverified, now=timezone.now()))
     except InvalidToken as reason:
         try:
-            limits.enforce("userinfo", f"address {client_address(request)}")
+            limits.enforce("userinfo", f"address {network_of(client_address(request))}")
         except OAuthError as too_much:
             return render(too_much)
         return render(bearer.invalid(str(reason)))

@@ -167,6 +167,16 @@ def test_a_client_that_repeats_its_secret_keeps_it() -> None:
     assert check_password(given["client_secret"], row_of(given).client_secret)
 
 
+def test_a_client_that_leaves_its_secret_out_is_given_another() -> None:
+    """How it turns its secret over, and how one that lost it comes back: the registration token proves it."""
+    given = registered(token_endpoint_auth_method="client_secret_post")
+    answer = manage("PUT", given, replacement(given, token_endpoint_auth_method="client_secret_post")).json()
+    assert answer["client_secret"] != given["client_secret"]
+    assert answer["client_secret_expires_at"] == 0
+    assert check_password(answer["client_secret"], row_of(given).client_secret)
+    assert not check_password(given["client_secret"], row_of(given).client_secret)
+
+
 def test_a_public_client_that_becomes_confidential_gets_a_secret_and_loses_it_on_the_way_back() -> None:
     given = registered()
     first = manage("PUT", given, replacement(given, token_endpoint_auth_method="client_secret_basic")).json()

@@ -148,3 +148,13 @@ def test_many_that_register_at_once_are_one_app() -> None:
         assert set(threads.map(one, range(8))) == {201}
     assert App.objects.get().name == "Claude Code"
     assert Client.objects.filter(app=App.objects.get()).count() == 8
+
+
+def test_what_was_opened_in_the_moment_of_the_block_does_not_come_to_life_with_the_unblocking(
+    approval: Approval,
+) -> None:
+    app = App.objects.get()
+    block(app)
+    slipped_in = approve(client=approval.client, resource=approval.resource)
+    app_registry.decide(app, App.State.APPROVED, actor="root", now=timezone.now())
+    assert post(slipped_in.form).json()["error"] == "invalid_grant"

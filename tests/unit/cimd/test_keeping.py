@@ -14,12 +14,13 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import AuditEvent
-from authserver import client_registry, clients, shared_cache
+from authserver import client_registry, clients, limits, shared_cache
 from authserver.cimd import document, flights, resolver
 from authserver.models import App, Client, Consent
 from tests.fakes.documents import Documents
 from tests.fakes.server import Reply
 from tests.harness.approval import approve, make_client, make_resource, make_user, post
+from tests.harness.policies import in_force
 from tests.harness.registration import resolved
 
 pytestmark = pytest.mark.postgres
@@ -154,6 +155,34 @@ def test_nothing_is_fetched_for_a_host_that_is_blocked(documents: Documents) -> 
         clients.resolve(f"{documents.url}/other.json", now=NOW)
     assert len(documents.seen) == 1
     assert first.app == App.objects.get()
+
+
+@pytest.mark.parametrize("mode", ["token", "closed"])
+def test_where_nobody_may_register_a_new_document_is_none_of_ours_unless_the_operator_let_it_in(
+    mode: str, documents: Documents
+) -> None:
+    cimd = {"allow_private_network": True}
+    with in_force(mode=mode, cimd=cimd), pytest.raises(clients.UnknownClient, match="operator can approve"):
+        clients.resolve(documents.client_id, now=NOW)
+    assert not documents.seen
+    with in_force(mode=mode, cimd={**cimd, "allowed_hosts": ["localhost"]}):
+        known = clients.resolve(documents.client_id, now=NOW)
+    with in_force(mode=mode, cimd=cimd):
+        assert clients.resolve(documents.client_id, now=NOW + DAY) == known, "who was let in goes on"
+        other = f"{documents.url}/other.json"
+        documents.reply = Reply(document={**documents.document(), "client_id": other})
+        App.objects.update(state=App.State.APPROVED)
+        assert clients.resolve(other, now=NOW).client_id == other
+
+
+def test_new_documents_count_as_registrations_from_their_network(documents: Documents, settings: Any) -> None:
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "register": "1/minute"}
+    limits._limiter.cache_clear()
+    clients.resolve(documents.client_id, now=NOW, network="198.51.100.1")
+    clients.resolve(documents.client_id, now=NOW + DAY, network="198.51.100.1")  # no new one
+    with pytest.raises(clients.UnknownClient, match="Too many new apps"):
+        clients.resolve(f"{documents.url}/other.json", now=NOW, network="198.51.100.1")
+    limits._limiter.cache_clear()
 
 
 def test_the_token_endpoint_fetches_nothing(documents: Documents) -> None:
