@@ -28,7 +28,7 @@ def authorization_server() -> dict[str, Any]:
         "revocation_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         "introspection_endpoint": conf.url("/oauth/introspect"),
         "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-        "introspection_signing_alg_values_supported": [signer().algorithm],
+        "introspection_signing_alg_values_supported": signing_algorithms(),
         "jwks_uri": conf.url("/.well-known/jwks.json"),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],

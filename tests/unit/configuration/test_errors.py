@@ -209,6 +209,12 @@ WRONG = {
         "write one that can",
     ),
     "no redirect URI": ("clients: [{client_id: a, name: A}]", 1, "redirect_uris: is missing", "add `redirect_uris:`"),
+    "a short life of a signing key": (
+        "lifetimes: {signing_key: 23h}",
+        1,
+        "signing_key: is out of bounds",
+        "from 1d to",
+    ),
     "a long code": ("lifetimes: {code: 11m}", 1, "lifetimes.code: is out of bounds", "from 10s to 10m"),
     "a long replay": ("lifetimes: {refresh_replay: 11m}", 1, "refresh_replay: is out of bounds", "to 10m"),
     "idle beyond absolute": (

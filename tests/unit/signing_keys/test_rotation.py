@@ -15,6 +15,7 @@ from authserver.keys import rotation
 from authserver.keys.base import SigningUnavailable
 from authserver.keys.database import DatabaseSigner
 from authserver.keys.rotation import KEPT_RETIRED, PUBLISHED_AHEAD, PUBLISHED_AT_LEAST, Turn, advance, keep_schedule
+from authserver.metadata import document
 from authserver.metadata.views import MAX_AGE_SECONDS
 from authserver.models import Policy, SigningKey
 from tests.contracts.races import RACERS, at_once
@@ -224,3 +225,13 @@ class TestRaces:
             at_once(4, act)
             assert by_phase()["active"] == [new]
             assert not SigningKey.objects.filter(kid=old).exists()
+
+
+def test_discovery_lists_the_next_algorithm_before_it_signs_and_the_last_one_after(configure: Configure) -> None:
+    key(Phase.ACTIVE, NOW - 90 * DAY)
+    configure(signing_algorithm="EdDSA")
+    keep_schedule(now=NOW)
+    for expected in (["ES256", "EdDSA"], ["EdDSA", "ES256"]):
+        for name in ("id_token", "introspection"):
+            assert document.authorization_server()[f"{name}_signing_alg_values_supported"] == expected
+        keep_schedule(now=NOW + PUBLISHED_AHEAD)
