@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.vault import vault
 from authserver import erasure
-from authserver.housekeeping_purges import PURGES, Purge
+from authserver.housekeeping_purges import HISTORIES, PURGES, History, Purge
 from authserver.keys import rotation
 from authserver.registration import unused
 from upstream import renewal, revoke
@@ -53,6 +53,8 @@ def steps() -> Iterator[Step]:
     yield Step("unused registrations", 60 * MINUTE, 100, _unused)
     yield Step("forgotten people", 60 * MINUTE, 50, _forgotten)
     yield Step("signing keys", 10 * MINUTE, 1, _turn_signing_keys, once=True)
+    for history in HISTORIES:
+        yield Step(history.what, 5 * MINUTE, 1000, partial(_purge, history))
     for purge in PURGES:
         yield Step(purge.what, 5 * MINUTE, 1000, partial(_purge, purge))
 
@@ -85,5 +87,5 @@ def _turn_signing_keys(limit: int) -> Counter[str]:
     )
 
 
-def _purge(purge: Purge, limit: int) -> Counter[str]:
+def _purge(purge: Purge | History, limit: int) -> Counter[str]:
     return Counter(deleted=purge.batch(now=timezone.now(), limit=limit))

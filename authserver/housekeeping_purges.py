@@ -1,18 +1,19 @@
 """Rows that are over and may go: which, how long after their end, in bounded batches.
 
-The trail and the history stay: audit events and ended token sessions are never purged here.
+The trail and the history stay, unless the operator's `retention` says for how long.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.contrib.sessions.models import Session as BrowserSession
 from django.db import models, transaction
 
-from accounts.models import Revocation
+from accounts.models import AuditEvent, Revocation, TokenSession
+from authserver import policy
 from authserver.models import (
     AccessToken,
     ApprovalRequest,
@@ -51,6 +52,25 @@ class Purge:
                 rows._raw_delete(rows.db)
         return len(keys)
 
+
+@dataclass(frozen=True)
+class History:
+    """Rows that are kept for as long as the section `retention` of the configuration says under `section`."""
+
+    what: str
+    section: str
+    purge: Purge
+
+    def batch(self, *, now: datetime, limit: int) -> int:
+        """As a purge's; nothing where they are kept for ever."""
+        seconds: int = getattr(policy.current().retention, self.section)
+        return replace(self.purge, kept=timedelta(seconds=seconds)).batch(now=now, limit=limit) if seconds else 0
+
+
+HISTORIES: Sequence[History] = (
+    History("audit trail", "audit", Purge("audit trail", AuditEvent, "at")),
+    History("ended token sessions", "sessions", Purge("ended token sessions", TokenSession, "closed_at")),
+)
 
 PURGES: Sequence[Purge] = (
     Purge("pending authorizations", PendingAuthorization, "expires_at"),

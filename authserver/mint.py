@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import jwt
+
 from authserver.claims import AccessClaims
 from authserver.conf import load
 from authserver.keys import signer
@@ -87,13 +89,16 @@ def id_token(
         "aud": client_id,
         "iat": int(now.timestamp()),
         "exp": int(now.timestamp()) + ID_TOKEN_LIFETIME_SECONDS,
-        "at_hash": at_hash(access_token, signer().algorithm),
     }
     if nonce:
         claims["nonce"] = nonce
     if auth_time is not None:
         claims["auth_time"] = int(auth_time.timestamp())
-    return signer().sign(claims, "JWT")
+    while True:  # the key may turn over, and its algorithm with it, between a look at it and the signature
+        algorithm = signer().algorithm
+        token = signer().sign({**claims, "at_hash": at_hash(access_token, algorithm)}, "JWT")
+        if jwt.get_unverified_header(token)["alg"] == algorithm:
+            return token
 
 
 def at_hash(access_token: str, algorithm: str) -> str:

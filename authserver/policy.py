@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import Any
 
 from authserver.models import Policy
 
@@ -66,11 +65,20 @@ class Sessions:
 
 
 @dataclass(frozen=True)
+class Retention:
+    """How long history is kept, in seconds; 0 for ever: the audit trail, and token sessions that have ended."""
+
+    audit: int = 0
+    sessions: int = 0
+
+
+@dataclass(frozen=True)
 class CurrentPolicy:
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
     registration: Registration = field(default_factory=Registration)
     revocation: Revocation = field(default_factory=Revocation)
     sessions: Sessions = field(default_factory=Sessions)
+    retention: Retention = field(default_factory=Retention)
 
 
 _lock = Lock()
@@ -85,7 +93,7 @@ def current() -> CurrentPolicy:
         return cached[1]
     with _lock:
         row = Policy.objects.filter(pk=1).first()
-        fresh = from_json(row.lifetimes, row.registration, row.revocation, row.sessions) if row else CurrentPolicy()
+        fresh = from_row(row) if row else CurrentPolicy()
         _cached = (time.monotonic(), fresh)
         return fresh
 
@@ -96,20 +104,17 @@ def forget() -> None:
     _cached = None
 
 
-def from_json(
-    lifetimes: dict[str, int],
-    registration: dict[str, Any],
-    revocation: dict[str, bool] | None = None,
-    sessions: dict[str, int] | None = None,
-) -> CurrentPolicy:
-    """The typed policy of a stored row; the dicts hold only what differs from the defaults."""
+def from_row(row: Policy) -> CurrentPolicy:
+    """The typed policy of a stored row, whose sections hold only what differs from the defaults."""
+    registration = dict(row.registration)
     cimd = dict(registration.get("cimd", {}))
     for hosts in ("allowed_hosts", "denied_hosts"):
         if hosts in cimd:
             cimd[hosts] = tuple(cimd[hosts])
     return CurrentPolicy(
-        lifetimes=replace(Lifetimes(), **lifetimes),
+        lifetimes=replace(Lifetimes(), **row.lifetimes),
         registration=replace(Registration(), **{**registration, "cimd": replace(Cimd(), **cimd)}),
-        revocation=replace(Revocation(), **(revocation or {})),
-        sessions=replace(Sessions(), **(sessions or {})),
+        revocation=replace(Revocation(), **row.revocation),
+        sessions=replace(Sessions(), **row.sessions),
+        retention=replace(Retention(), **row.retention),
     )

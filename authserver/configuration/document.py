@@ -34,6 +34,7 @@ def read(file: Path, problems: Problems) -> Configuration:
         registration=policy.registration(fields) if (fields := top.fields("registration")) else None,
         revocation=policy.revocation(fields) if (fields := top.fields("revocation")) else None,
         sessions=policy.sessions(fields) if (fields := top.fields("sessions")) else None,
+        retention=policy.retention(fields) if (fields := top.fields("retention")) else None,
     )
     top.done()
     _compare(configuration, problems)

@@ -93,3 +93,4 @@ class Configuration:
     registration: dict[str, Any] | None
     revocation: dict[str, bool] | None
     sessions: dict[str, int] | None
+    retention: dict[str, int] | None

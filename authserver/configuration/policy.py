@@ -1,4 +1,4 @@
-"""The sections `lifetimes`, `registration`, `revocation` and `sessions`, in the shape that `authserver.policy` reads."""
+"""The sections about the whole server, from `lifetimes` to `retention`, in the shape that `authserver.policy` reads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from authserver.admission import MODES
 from authserver.configuration import shapes
 from authserver.configuration.reading import Fields, words
-from authserver.policy import MAX_ACCESS_TOKEN_SECONDS, Cimd, Lifetimes, Registration, Sessions
+from authserver.policy import MAX_ACCESS_TOKEN_SECONDS, Cimd, Lifetimes, Registration, Retention, Sessions
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 BOUNDS = {
@@ -66,6 +66,13 @@ def sessions(fields: Fields) -> dict[str, int]:
     given = {name: fields.number(name, least=0, most=MOST_SESSIONS) for name in asdict(Sessions())}
     fields.done()
     return {name: value for name, value in given.items() if value}
+
+
+def retention(fields: Fields) -> dict[str, int]:
+    """Seconds; only what is kept for a time, and not for ever."""
+    given = {name: fields.seconds(name, least=DAY, most=100 * 366 * DAY) for name in asdict(Retention())}
+    fields.done()
+    return {name: seconds for name, seconds in given.items() if seconds}
 
 
 def _cimd(entry: Fields) -> dict[str, Any]:

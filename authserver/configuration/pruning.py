@@ -6,12 +6,15 @@ deleted: a later one of the same name must not inherit their identities.
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from django.db.models import QuerySet
 
 from authserver import cascade
 from authserver.configuration.entries import Configuration
 from authserver.configuration.steps import Report
 from authserver.models import Client, Policy, Resource, ResourceServer
+from authserver.policy import CurrentPolicy
 from upstream import identities
 from upstream.models import Provider
 
@@ -84,7 +87,5 @@ def _clients(configuration: Configuration) -> QuerySet[Client]:
 def _policy_sections(configuration: Configuration) -> list[str]:
     """Sections that the file leaves out and the database has."""
     row = Policy.objects.filter(pk=1).first()
-    missing = [
-        name for name in ("lifetimes", "registration", "revocation", "sessions") if getattr(configuration, name) is None
-    ]
+    missing = [field.name for field in fields(CurrentPolicy) if getattr(configuration, field.name) is None]
     return [name for name in missing if row and getattr(row, name)]

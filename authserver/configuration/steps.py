@@ -232,6 +232,7 @@ def policy(configuration: Configuration, report: Report) -> None:
         "registration": configuration.registration,
         "revocation": configuration.revocation,
         "sessions": configuration.sessions,
+        "retention": configuration.retention,
     }
     row = Policy.objects.filter(pk=1).first() or Policy()
     for name, wanted in sections.items():

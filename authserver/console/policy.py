@@ -12,5 +12,5 @@ from authserver.models import Policy
 class PolicyAdmin(ReadOnlyAdmin):
     """What differs from the defaults. `manage.py apply_config` changes it."""
 
-    list_display = ("__str__", "lifetimes", "registration", "revocation", "sessions")
-    fields = ("lifetimes", "registration", "revocation", "sessions")
+    list_display = ("__str__", "lifetimes", "registration", "revocation", "sessions", "retention")
+    fields = ("lifetimes", "registration", "revocation", "sessions", "retention")

@@ -92,6 +92,7 @@ class Migration(migrations.Migration):
                 ("registration", models.JSONField(blank=True, default=dict)),
                 ("revocation", models.JSONField(blank=True, default=dict)),
                 ("sessions", models.JSONField(blank=True, default=dict)),
+                ("retention", models.JSONField(blank=True, default=dict)),
             ],
             options={
                 "verbose_name_plural": "policy",

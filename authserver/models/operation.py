@@ -44,6 +44,7 @@ class Policy(models.Model):
     registration = models.JSONField(default=dict, blank=True)
     revocation = models.JSONField(default=dict, blank=True)
     sessions = models.JSONField(default=dict, blank=True)
+    retention = models.JSONField(default=dict, blank=True)
 
     class Meta:
         verbose_name_plural = _("policy")

@@ -16,11 +16,12 @@ def in_force(
     lifetimes: dict[str, int] | None = None,
     revocation: dict[str, bool] | None = None,
     sessions: dict[str, int] | None = None,
+    retention: dict[str, int] | None = None,
     **registration: Any,
 ) -> Iterator[None]:
     """Policy as `apply_config` stores it: what differs from the defaults. Needs the database."""
     sections = {"lifetimes": lifetimes or {}, "registration": registration, "revocation": revocation or {},
-                "sessions": sessions or {}}  # fmt: skip
+                "sessions": sessions or {}, "retention": retention or {}}  # fmt: skip
     Policy.objects.update_or_create(pk=1, defaults=sections)
     policy.forget()
     try:

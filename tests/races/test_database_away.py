@@ -54,11 +54,18 @@ def test_machines_and_people_are_told_to_try_again(gate: Gate, start_server: Any
         lambda http: http.post("/oauth/register", json=metadata),
         lambda http: http.get(f"/api/v1/sessions/{tsid}/upstream-tokens", auth=caller),
     ]
+    introspect = {"token": tokens["access_token"], "client_id": caller[0], "client_secret": caller[1]}
+    machines += [
+        lambda http: http.post("/oauth/introspect", data=introspect),
+        lambda http: http.get("/api/v1/revocations", auth=caller),
+        lambda http: http.get("/oauth/userinfo", headers={"Authorization": f"Bearer {tokens['access_token']}"}),
+        lambda http: http.post("/oauth/revoke", data={"client_id": client.client_id, "token": "unknown"}),
+    ]
     people: list[Ask] = [lambda http: http.get(client.begin(resource=f"{server.issuer}/demo/mcp").url)]
 
     gate.close()
     told = answers(server, machines)
-    assert [(answer.status_code, answer.json()["error"]) for answer in told] == [(503, "temporarily_unavailable")] * 4
+    assert [(answer.status_code, answer.json()["error"]) for answer in told] == [(503, "temporarily_unavailable")] * 8
     assert all(answer.headers["Retry-After"] for answer in told)
     (page,) = answers(server, people)
     assert page.status_code == 503
@@ -72,5 +79,15 @@ def test_machines_and_people_are_told_to_try_again(gate: Gate, start_server: Any
     deadline = time.monotonic() + PATIENCE_SECONDS
     while httpx.get(f"{server.url}/readyz", timeout=PATIENCE_SECONDS).status_code != 200:
         assert time.monotonic() < deadline
-    assert [answer.status_code for answer in answers(server, machines + people)] == [200, 200, 201, 200, 200]
+    assert [answer.status_code for answer in answers(server, machines + people)] == [
+        200,
+        200,
+        201,
+        200,
+        200,
+        200,
+        403,
+        200,
+        200,
+    ]
     server.stop()

@@ -18,7 +18,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import AuditEvent, Revocation, TokenSession
-from authserver.housekeeping_purges import KEPT, PURGES, RECEIPTS_KEPT, Purge
+from authserver import cascade
+from authserver.housekeeping_purges import HISTORIES, KEPT, PURGES, RECEIPTS_KEPT, Purge
 from authserver.models import (
     AccessToken,
     ApprovalRequest,
@@ -29,7 +30,8 @@ from authserver.models import (
     RefreshToken,
     UsedAssertion,
 )
-from tests.harness.approval import Approval, approve, make_provider, post
+from tests.harness.approval import Approval, approve, make_client, make_provider, make_resource, post
+from tests.harness.policies import in_force
 from upstream.models import Visit
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
@@ -168,6 +170,21 @@ def test_what_is_still_queued_stays_however_old(db: None) -> None:
     Revocation.objects.update(queued_at=NOW - timedelta(days=400), due_at=NOW - timedelta(days=400))
     assert of(Revocation).batch(now=NOW, limit=10) == 0
     assert Revocation.objects.get().pk == waiting.pk
+
+
+def test_history_is_kept_for_ever_or_as_long_as_the_operator_says() -> None:
+    old, young = approve(), approve(client=make_client(), resource=make_resource("https://b.example/mcp"))
+    for approval in (old, young):
+        cascade.revoke_session(approval.tsid, reason="x")
+    year_ago = NOW - timedelta(days=365)
+    TokenSession.objects.filter(tsid=old.tsid).update(closed_at=year_ago)
+    AuditEvent.objects.filter(tsid=old.tsid).update(at=year_ago)
+    assert [history.batch(now=NOW, limit=10) for history in HISTORIES] == [0, 0]
+    month = 30 * 86400
+    with in_force(retention={"audit": month, "sessions": month}):
+        assert [history.batch(now=NOW, limit=10) for history in HISTORIES] == [1, 1]
+    assert list(TokenSession.objects.values_list("tsid", flat=True)) == [young.tsid]
+    assert set(AuditEvent.objects.values_list("tsid", flat=True)) == {young.tsid}
 
 
 def test_a_lineage_in_use_and_its_session_stay() -> None:
