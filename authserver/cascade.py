@@ -77,15 +77,16 @@ def revoke_client(client: Client, *, reason: str, actor: str = "", address: str 
     return _over_all("client", client.client_id, lambda: sessions.of_client(client.client_id), why)
 
 
+def sessions_of_app(app: App) -> Iterable[str]:
+    """The tsids of every client of an app."""
+    for client_id in Client.objects.filter(app=app).order_by("pk").values_list("client_id", flat=True):
+        yield from vault().sessions.of_client(client_id)
+
+
 def revoke_app(app: App, *, reason: str, actor: str = "", address: str | None = None) -> Receipt:
     """End every session of every client of an app, and forget the consents given to them."""
-
-    def tsids() -> Iterable[str]:
-        for client_id in Client.objects.filter(app=app).order_by("pk").values_list("client_id", flat=True):
-            yield from vault().sessions.of_client(client_id)
-
     Consent.objects.filter(client__app=app).delete()
-    return _over_all("app", str(app.pk), tsids, Why(reason, actor, address))
+    return _over_all("app", str(app.pk), lambda: sessions_of_app(app), Why(reason, actor, address))
 
 
 def revoke_user(user: User, *, reason: str, actor: str = "", address: str | None = None) -> Receipt:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from uuid import UUID
 
 from accounts.models import AuditEvent, Revocation
@@ -20,7 +21,7 @@ MAX_PREVIEWED = 1000
 @dataclass(frozen=True)
 class Preview:
     """What ending these sessions would end besides: refresh tokens, credentials by provider, and those of them that the
-    provider would be told of. `is_whole` is False where only the first `MAX_PREVIEWED` sessions were looked into."""
+    provider would be told of. Where `is_whole` is False there are more: the first `MAX_PREVIEWED` were looked into."""
 
     sessions: int
     refresh_tokens: int
@@ -29,17 +30,18 @@ class Preview:
     is_whole: bool
 
 
-def preview(tsids: Sequence[str], *, now: datetime) -> Preview:
-    """Three statements, however many sessions."""
-    looked_into = list(tsids[:MAX_PREVIEWED])
+def preview(tsids: Iterable[str], *, now: datetime) -> Preview:
+    """Three statements, however many sessions, beside what finding them takes."""
+    found = list(islice(tsids, MAX_PREVIEWED + 1))
+    looked_into = found[:MAX_PREVIEWED]
     destroyed = dict(Counter(vault().sessions.would_destroy(looked_into, now=now)))
     telling = providers_to_tell()
     return Preview(
-        sessions=len(tsids),
+        sessions=len(looked_into),
         refresh_tokens=RefreshToken.objects.filter(tsid__in=looked_into, revoked=None).count(),
         destroyed=destroyed,
         told={provider: count for provider, count in destroyed.items() if provider in telling},
-        is_whole=len(looked_into) == len(tsids),
+        is_whole=len(looked_into) == len(found),
     )
 
 

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.admin_base import ConsoleAdmin, ReadOnlyAdmin, actor
-from authserver import app_registry, look_alikes
+from authserver import app_registry, cascade, look_alikes, receipts
 from authserver.app_identity import without_details
 from authserver.configuration import shapes
 from authserver.console.exam import examine
@@ -206,6 +206,9 @@ class AppAdmin(ConsoleAdmin):
                 "title": _("Block apps"),
                 "opts": self.opts,
                 "apps": apps,
+                "preview": receipts.preview(
+                    (tsid for app in apps for tsid in cascade.sessions_of_app(app)), now=timezone.now()
+                ),
                 "form": form,
             }
             return TemplateResponse(request, "admin/block_apps.html", context)

@@ -18,7 +18,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import ConsoleAdmin, actor
 from accounts.models import User
-from authserver import cascade, erasure
+from accounts.vault import vault
+from authserver import cascade, erasure, receipts
 from authserver.console.sessions import ReasonForm
 
 AT_ONCE = 100
@@ -77,8 +78,10 @@ class PersonAdmin(ConsoleAdmin, UserAdmin):  # type: ignore[type-arg]  # generic
         people = [one for one in queryset[:AT_ONCE] if self.has_change_permission(request, one) and one != request.user]
         form = ReasonForm(request.POST if "confirmed" in request.POST else None)
         if not form.is_valid():
+            tsids = [tsid for person in people for tsid in vault().sessions.of_user(person.pk)]
             context = {**self.admin_site.each_context(request), "title": gettext("Forget people"), "opts": self.opts,
-                       "people": people, "form": form}  # fmt: skip
+                       "people": people, "preview": receipts.preview(tsids, now=timezone.now()),
+                       "form": form}  # fmt: skip
             return TemplateResponse(request, "admin/forget_people.html", context)
         for person in people:
             erasure.forget(person, reason=form.cleaned_data["reason"], actor=actor(request),

@@ -100,6 +100,7 @@ def test_blocking_asks_first_and_then_ends_the_sessions(superuser: Http) -> None
     app = App.objects.get()
     question = act(superuser, "block", app).content.decode()
     assert "end at once and for good" in question
+    assert "1 token session ends." in question
     assert App.objects.get().state == "pending"
     answer = act(superuser, "block", app, confirmed="1", reason="phishing")
     assert "1 token session ended" in answer.content.decode()

@@ -120,3 +120,14 @@ def test_a_preview_says_what_would_end_and_ends_nothing(github: Provider) -> Non
     both = receipts.preview([first.tsid, second.tsid], now=timezone.now())
     assert (both.destroyed, both.told) == ({"github": 1}, {"github": 1})
     assert len(still_open()) == 2
+
+
+def test_a_preview_looks_into_so_many_and_says_that_there_are_more(
+    github: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receipts, "MAX_PREVIEWED", 2)
+    user = make_user()
+    tsids = [approved(user, github, f"https://{number}.example/mcp").tsid for number in range(3)]
+    would = receipts.preview(iter(tsids), now=timezone.now())
+    assert (would.sessions, would.is_whole) == (2, False)
+    assert receipts.preview(tsids[:2], now=timezone.now()).is_whole
