@@ -18,6 +18,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from accounts import devices
 from accounts.admin_base import ReadOnlyAdmin, actor
 from accounts.models import TokenSession
 from authserver import cascade, receipts
@@ -55,7 +56,17 @@ class OpenFilter(admin.SimpleListFilter):
 class TokenSessionAdmin(ReadOnlyAdmin):
     """Revoking needs the permission to change token sessions; nothing else about them can be changed."""
 
-    list_display = ("tsid", "user", "client_id", "resource", "is_alive", "created_at", "last_used_at", "expires_at")
+    list_display = (
+        "tsid",
+        "user",
+        "client_id",
+        "resource",
+        "device",
+        "is_alive",
+        "created_at",
+        "last_used_at",
+        "expires_at",
+    )
     fields = (
         *list_display,
         "scope",
@@ -75,6 +86,11 @@ class TokenSessionAdmin(ReadOnlyAdmin):
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Along an index either way."""
         return ("tsid",) if request.GET.get(OpenFilter.parameter_name) else ("-idle_expires_at",)
+
+    @admin.display(description=gettext_lazy("approved with"))
+    def device(self, session: TokenSession) -> str:
+        """Where the person sat when they approved it; the client may be elsewhere."""
+        return devices.describe(session.user_agent) or "-"
 
     @admin.display(boolean=True, description=gettext_lazy("alive"))
     def is_alive(self, session: TokenSession) -> bool:
