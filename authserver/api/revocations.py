@@ -36,8 +36,8 @@ from upstream.refresh_store import let_go
 PARAMETERS = frozenset({"since", "wait"})
 MAX_WAIT_SECONDS = 25  # below what proxies give a request
 LOOK_EVERY_SECONDS = 0.5
-LATE = timedelta(seconds=10)
-"""How long after its moment an ending may come to be seen."""
+LATE = timedelta(seconds=60)
+"""How long after its moment an ending may come to be seen: SQLite lets a writer wait for 20 s, a lock may take its time."""
 LIMIT = 5000
 """Of one answer. Whoever gets so many asks at once for the rest, without the seconds before: of those there is time later."""
 UNTOLD = "0" * 16
