@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -26,5 +27,20 @@ def show(request: HttpRequest, receipt: UUID) -> HttpResponse:
     kept = receipts.find(receipt)
     if kept is None:
         raise Http404
-    context: dict[str, Any] = {**admin.site.each_context(request), "title": _("Receipt"), "receipt": kept}
+    steps = [(step, words(step.detail)) for step in kept.steps]
+    context: dict[str, Any] = {
+        **admin.site.each_context(request), "title": _("Receipt"), "receipt": kept, "steps": steps,
+    }  # fmt: skip
     return TemplateResponse(request, "admin/receipt.html", context)
+
+
+def words(detail: Mapping[str, Any]) -> str:
+    """What a step's row says besides, without what it says nothing of: `refresh tokens: 3; destroyed: github 1`."""
+    said = ((name.replace("_", " "), _said(value)) for name, value in detail.items())
+    return "; ".join(f"{name}: {value}" for name, value in said if value)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {count}" for key, count in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value or "")

@@ -87,6 +87,7 @@ def test_the_receipt_shows_each_step_and_grows_with_what_the_queue_does(superuse
         "laptop &lt;b&gt;stolen",
         "One provider is still to be told",
         "not yet",
+        "sessions: 1; destroyed: github 1; queued: github 1",
     ):
         assert words in page
     revoke.work_queue(now=timezone.now(), limit=5)
