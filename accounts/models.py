@@ -7,8 +7,10 @@ served by something other than this database.
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -34,10 +36,32 @@ class User(AbstractUser):
         return self.get_full_name()
 
 
+class BrowserSession(AbstractBaseSession):
+    """Django's session of one browser, and what `accounts.browser_sessions` finds it by. Written by it alone."""
+
+    user_id = models.UUIDField(null=True, blank=True)
+    signed_in_with = models.CharField(max_length=32, blank=True)
+    upstream_sid = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        verbose_name = _("browser session")
+        indexes = [
+            models.Index(fields=["user_id"], name="browser_user", condition=Q(user_id__isnull=False)),
+            models.Index(fields=["upstream_sid"], name="browser_upstream_sid", condition=~Q(upstream_sid="")),
+        ]
+
+    @classmethod
+    def get_session_store_class(cls) -> Any:
+        from accounts.browser_sessions import SessionStore  # which needs this class
+
+        return SessionStore
+
+
 class TokenSession(models.Model):
     """One approval: this person lets this client reach this resource with these scopes.
 
     Lives until closed, idle past `idle_expires_at`, or past `expires_at`. Its `tsid` stands in every JWT we mint.
+    `signed_in_with` is the upstream of the sign-in that it began with, `upstream_sid` the upstream's own session.
     """
 
     tsid = models.CharField(max_length=64, primary_key=True)
@@ -48,6 +72,8 @@ class TokenSession(models.Model):
     scope = models.TextField(blank=True)
     address = models.GenericIPAddressField(null=True, blank=True)
     user_agent = models.CharField(max_length=512, blank=True)
+    signed_in_with = models.CharField(max_length=32, blank=True)
+    upstream_sid = models.CharField(max_length=255, blank=True)
     created_at = models.DateTimeField()
     last_used_at = models.DateTimeField()
     idle_expires_at = models.DateTimeField()  # never later than `expires_at`
@@ -61,6 +87,11 @@ class TokenSession(models.Model):
             models.Index(fields=["user", "closed_at"], name="session_user_closed"),
             models.Index(fields=["idle_expires_at"], name="session_open_until", condition=Q(closed_at__isnull=True)),
             models.Index(fields=["closed_at"], name="session_closed_at", condition=Q(closed_at__isnull=False)),
+            models.Index(
+                fields=["upstream_sid"],
+                name="session_upstream_sid",
+                condition=~Q(upstream_sid="") & Q(closed_at__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from django.contrib.sessions.models import Session as BrowserSession
 from django.db import models, transaction
 
-from accounts.models import AuditEvent, Revocation, TokenSession
+from accounts.models import AuditEvent, BrowserSession, Revocation, TokenSession
 from authserver import policy
 from authserver.models import (
     AccessToken,

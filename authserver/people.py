@@ -7,9 +7,9 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from accounts.browser_sessions import SIGNED_IN_WITH  # set by upstream.views at a sign-in there
 from accounts.models import User
 
-SIGNED_IN_WITH = "signed_in_with"  # set by upstream.views at a sign-in there
 AUTH_TIME = "auth_time"
 
 

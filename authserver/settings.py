@@ -156,7 +156,6 @@ INSTALLED_APPS = [
     "authserver.console.apps.ConsoleConfig",  # Django's admin with our site
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "oauth2_provider",
@@ -263,6 +262,7 @@ for _entry in filter(None, (entry.strip() for entry in (env.get("AUTHSERVER_RATE
     RATE_LIMITS[_name] = _limit
 
 # --- Browser: sessions, cookies, headers --------------------------------------------------------------------------
+SESSION_ENGINE = "accounts.browser_sessions"  # and no table of Django's own
 SESSION_COOKIE_NAME = "__Host-authserver-session" if SECURE else "authserver-session"
 SESSION_COOKIE_SECURE = SECURE
 SESSION_COOKIE_HTTPONLY = True

@@ -20,6 +20,7 @@ from django.views.decorators.cache import never_cache
 
 from accounts import audit
 from accounts.browser import browser_hash
+from accounts.browser_sessions import MAX_SID, SIGNED_IN_WITH, UPSTREAM_SID
 from accounts.models import User
 from upstream import visits
 from upstream.callback_input import BadInput, parameters
@@ -71,7 +72,10 @@ def _sign_in(request: HttpRequest, user: User, visit: Visit, claims: dict[str, A
     now = int(time.time())
     signed_in_at = claims.get("auth_time")  # when the person really was asked, where the provider says so
     request.session["auth_time"] = now if signed_in_at is None else max(0, min(int(signed_in_at), now))
-    request.session["signed_in_with"] = visit.provider.name
+    request.session[SIGNED_IN_WITH] = visit.provider.name
+    sid = claims.get("sid")  # the provider's own session, which it names when it signs them out there
+    if isinstance(sid, str) and 0 < len(sid) <= MAX_SID and sid.isprintable():
+        request.session[UPSTREAM_SID] = sid
 
 
 _NOT_ALLOWED = {

@@ -18,6 +18,33 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="BrowserSession",
+            fields=[
+                (
+                    "session_key",
+                    models.CharField(max_length=40, primary_key=True, serialize=False, verbose_name="session key"),
+                ),
+                ("session_data", models.TextField(verbose_name="session data")),
+                ("expire_date", models.DateTimeField(db_index=True, verbose_name="expire date")),
+                ("user_id", models.UUIDField(blank=True, null=True)),
+                ("signed_in_with", models.CharField(blank=True, max_length=32)),
+                ("upstream_sid", models.CharField(blank=True, max_length=255)),
+            ],
+            options={
+                "verbose_name": "browser session",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("user_id__isnull", False)), fields=["user_id"], name="browser_user"
+                    ),
+                    models.Index(
+                        condition=models.Q(("upstream_sid", ""), _negated=True),
+                        fields=["upstream_sid"],
+                        name="browser_upstream_sid",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="VaultKey",
             fields=[
                 ("id", models.CharField(max_length=32, primary_key=True, serialize=False)),
@@ -221,6 +248,8 @@ class Migration(migrations.Migration):
                 ("scope", models.TextField(blank=True)),
                 ("address", models.GenericIPAddressField(blank=True, null=True)),
                 ("user_agent", models.CharField(blank=True, max_length=512)),
+                ("signed_in_with", models.CharField(blank=True, max_length=32)),
+                ("upstream_sid", models.CharField(blank=True, max_length=255)),
                 ("created_at", models.DateTimeField()),
                 ("last_used_at", models.DateTimeField()),
                 ("idle_expires_at", models.DateTimeField()),
@@ -297,6 +326,16 @@ class Migration(migrations.Migration):
             model_name="tokensession",
             index=models.Index(
                 condition=models.Q(("closed_at__isnull", False)), fields=["closed_at"], name="session_closed_at"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="tokensession",
+            index=models.Index(
+                condition=models.Q(
+                    models.Q(("upstream_sid", ""), _negated=True), ("closed_at__isnull", True)
+                ),
+                fields=["upstream_sid"],
+                name="session_upstream_sid",
             ),
         ),
         migrations.AddConstraint(

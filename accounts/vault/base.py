@@ -88,7 +88,8 @@ class Approved:
 class NewSession:
     """What an approval says. `idle_expires_at` starts as the code's end: a code never redeemed leaves nothing live.
 
-    `approved` names each provider at most once. `user_agent` is cut to what is worth showing.
+    `approved` names each provider at most once. `user_agent` is cut to what is worth showing. `signed_in_with` is the
+    upstream whose sign-in it began with, `upstream_sid` that upstream's own session, if it named one.
     """
 
     user_id: UUID
@@ -101,6 +102,8 @@ class NewSession:
     approved: tuple[Approved, ...] = ()
     address: str | None = None
     user_agent: str = ""
+    signed_in_with: str = ""
+    upstream_sid: str = ""
 
 
 @dataclass(frozen=True)
@@ -233,6 +236,12 @@ class Sessions(Protocol):
 
     def of_connection(self, user_id: UUID, provider: str) -> Sequence[str]:
         """The tsids of a person's sessions that are linked to their account at a provider and not closed, newest first."""
+
+    def of_sign_in(self, provider: str, *, user_id: UUID) -> Sequence[str]:
+        """The tsids of a person's sessions that began with a sign-in at a provider and are not closed, newest first."""
+
+    def of_upstream_session(self, provider: str, sid: str) -> Mapping[str, UUID]:
+        """The tsids of the sessions that began in this session of a provider's and are not closed, and whose they are."""
 
     def would_destroy(self, tsids: Collection[str], *, now: datetime) -> Sequence[str]:
         """The provider of each credential that closing these sessions would destroy, sorted."""

@@ -44,6 +44,8 @@ class DatabaseSessions:
                 scope=" ".join(new.scopes),
                 address=new.address,
                 user_agent=printable(new.user_agent, 512),
+                signed_in_with=new.signed_in_with,
+                upstream_sid=new.upstream_sid,
                 created_at=now,
                 last_used_at=now,
                 idle_expires_at=min(new.idle_expires_at, new.expires_at),
@@ -117,6 +119,13 @@ class DatabaseSessions:
 
     def of_connection(self, user_id: UUID, provider: str) -> Sequence[str]:
         return _tsids(TokenSession.objects.filter(user_id=user_id, links__provider=provider))
+
+    def of_sign_in(self, provider: str, *, user_id: UUID) -> Sequence[str]:
+        return _tsids(TokenSession.objects.filter(user_id=user_id, signed_in_with=provider))
+
+    def of_upstream_session(self, provider: str, sid: str) -> Mapping[str, UUID]:
+        rows = TokenSession.objects.filter(closed_at=None, signed_in_with=provider, upstream_sid=sid)
+        return dict(rows.exclude(upstream_sid="").values_list("tsid", "user_id"))
 
     def would_destroy(self, tsids: Collection[str], *, now: datetime) -> Sequence[str]:
         others = Link.objects.filter(

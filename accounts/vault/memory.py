@@ -7,7 +7,7 @@ sessions live, so whether one is active is asked through `is_active`.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -140,6 +140,16 @@ class MemorySessions:
         with self._store.lock:
             return [one.tsid for one in reversed(self._store.sessions.values())
                     if one.new.user_id == user_id and provider in {link.provider for link in one.new.approved}]  # fmt: skip
+
+    def of_sign_in(self, provider: str, *, user_id: UUID) -> Sequence[str]:
+        with self._store.lock:
+            return [one.tsid for one in reversed(self._store.sessions.values())
+                    if (one.new.user_id, one.new.signed_in_with) == (user_id, provider)]  # fmt: skip
+
+    def of_upstream_session(self, provider: str, sid: str) -> Mapping[str, UUID]:
+        with self._store.lock:
+            return {one.tsid: one.new.user_id for one in self._store.sessions.values()
+                    if sid and (one.new.signed_in_with, one.new.upstream_sid) == (provider, sid)}  # fmt: skip
 
     def would_destroy(self, tsids: Collection[str], *, now: datetime) -> Sequence[str]:
         with self._store.lock:

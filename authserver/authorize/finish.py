@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.http import HttpRequest
 
-from accounts import audit
+from accounts import audit, browser_sessions
+from accounts.browser_sessions import SIGNED_IN_WITH, UPSTREAM_SID
 from accounts.models import User
 from accounts.vault import vault
 from accounts.vault.base import NewSession
@@ -27,6 +28,11 @@ class AlreadyFinished(Exception):
     """This approval gave its code before."""
 
 
+class SignedOut(Exception):
+    """The person was signed out while this ran. The row is held until the session is open: whoever ends what a sign-in
+    began sees either no browser session that could begin another one, or the token session to end."""
+
+
 def finish(
     request: HttpRequest,
     asked: AuthorizationRequest,
@@ -36,13 +42,16 @@ def finish(
     *,
     now: datetime,
 ) -> str:
-    """Open the session, issue the code, and return where to send the browser. Raises `AlreadyFinished`, `NotConnected`.
+    """Open the session, issue the code, and return where to send the browser. Raises `AlreadyFinished`, `SignedOut`,
+    `NotConnected`.
 
     The session starts with the code's own short life: redeeming the code extends it, and one never redeemed ends.
     """
     lifetimes, skipped = policy.current().lifetimes, pending.parameters["skipped"]
     address = client_address(request)
     with transaction.atomic():
+        if not browser_sessions.still_there(request.session.session_key):
+            raise SignedOut
         if not _claim(pending, now=now):
             raise AlreadyFinished
         if asked.client.registration_source == Client.RegistrationSource.DCR:  # or it is removed as unused one day
@@ -59,6 +68,8 @@ def finish(
                 approved=connections.approved(asked, skipped),
                 address=address,
                 user_agent=request.headers.get("User-Agent", "")[:512],
+                signed_in_with=request.session[SIGNED_IN_WITH],
+                upstream_sid=request.session.get(UPSTREAM_SID, ""),
             ),
             now=now,
         )

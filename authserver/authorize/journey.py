@@ -19,7 +19,7 @@ from accounts.models import User
 from accounts.vault.base import NotConnected
 from authserver import languages, policy, session_caps
 from authserver.authorize import obstacles, pages
-from authserver.authorize.finish import AlreadyFinished, finish
+from authserver.authorize.finish import AlreadyFinished, SignedOut, finish
 from authserver.authorize.obstacles import Obstacle
 from authserver.authorize.request import AuthorizationRequest
 from authserver.authorize.responses import error_url
@@ -134,6 +134,8 @@ def complete(
         url = finish(request, asked, user, connections, pending, now=now)
     except AlreadyFinished:
         return pages.already_answered(request)
+    except SignedOut:
+        return pages.signed_out(request, asked)
     except NotConnected:  # a credential was destroyed since we looked: its last session ended just now
         return advance(request, asked, pending, now=now)
     except IntegrityError:  # the client, the resource or the person was deleted while this ran

@@ -71,6 +71,19 @@ def already_answered(request: HttpRequest) -> HttpResponse:
     )
 
 
+def signed_out(request: HttpRequest, asked: AuthorizationRequest) -> HttpResponse:
+    return page(
+        request,
+        status=400,
+        heading=_("You were signed out while this page was loading"),
+        explanation=_("Nothing was approved. If you still want to use the app, sign in again."),
+        links={
+            **_retry(start_again(asked.raw), _("Start again")),
+            **back(asked, "access_denied", "The person was signed out."),
+        },
+    )
+
+
 def gone(request: HttpRequest) -> HttpResponse:
     return page(
         request,

@@ -170,6 +170,19 @@ class SessionsContract:
         assert list(vault.sessions.of_connection(user.pk, "github")) == [linked]
         assert list(vault.sessions.of_connection(user.pk, "google")) == []
 
+    def test_open_sessions_are_listed_by_the_sign_in_that_began_them(self, vault: TokenVault) -> None:
+        user, other = person(), person()
+        older = opened(vault, user, signed_in_with="sso", upstream_sid="s-1")
+        newer = vault.sessions.open(new_session(user, signed_in_with="sso"), now=NOW + MINUTE)
+        others = opened(vault, other, signed_in_with="sso", upstream_sid="s-1")
+        opened(vault, user, signed_in_with="github", upstream_sid="s-1")
+        closed = opened(vault, user, signed_in_with="sso", upstream_sid="s-1")
+        vault.sessions.close(closed, reason="x", now=NOW)
+        assert list(vault.sessions.of_sign_in("sso", user_id=user.pk)) == [newer, older]
+        assert dict(vault.sessions.of_upstream_session("sso", "s-1")) == {older: user.pk, others: other.pk}
+        assert not vault.sessions.of_upstream_session("sso", "s-2")
+        assert not vault.sessions.of_upstream_session("sso", "")
+
     def test_what_an_ending_did_is_said(self, vault: TokenVault) -> None:
         user = person()
         github, google = kept(vault, user, "github"), kept(vault, user, "google")

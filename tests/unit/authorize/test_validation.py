@@ -6,11 +6,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.models import TokenSession
+from accounts.models import BrowserSession, TokenSession
 from authserver.models import Client, Grant, PendingAuthorization, Resource
 from tests.harness.approval import REDIRECT_URI, make_resource
 from tests.unit.authorize.answers import sent_to
@@ -19,7 +18,7 @@ from upstream.models import Visit
 
 
 def nothing_is_left() -> bool:
-    tables = (Session, TokenSession, Grant, PendingAuthorization, Visit)
+    tables = (BrowserSession, TokenSession, Grant, PendingAuthorization, Visit)
     return not any(table.objects.exists() for table in tables)
 
 

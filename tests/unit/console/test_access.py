@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.test import Client as Http
 
-from accounts.models import TokenSession, User
+from accounts.models import BrowserSession, TokenSession, User
 from authserver.models import Client, IDToken, ResourceServer
 from tests.unit.console.conftest import Everything, Operator, browser
 from tests.unit.console.crawl import OPEN, OWN, ROOT, model_urls, site_urls
@@ -21,9 +21,9 @@ pytestmark = pytest.mark.django_db
 ACTIONS = {"action": "revoke_selected", "confirmed": "1", "reason": "because", "is_active": "", "_save": "1"}
 
 
-def test_every_model_of_ours_is_there_but_the_one_that_nothing_is_stored_in(everything: Everything) -> None:
+def test_every_model_of_ours_is_there_but_cookies_and_the_one_that_nothing_is_stored_in(everything: Everything) -> None:
     models = [m for app in ("accounts", "upstream", "authserver") for m in apps.get_app_config(app).get_models()]
-    assert [model for model in models if model not in admin.site._registry] == [IDToken]
+    assert [model for model in models if model not in admin.site._registry] == [BrowserSession, IDToken]
     assert not [model for model in admin.site._registry if model not in everything.rows]
 
 

@@ -9,12 +9,11 @@ from typing import Any
 import psycopg
 import pytest
 import structlog
-from django.contrib.sessions.models import Session as BrowserSession
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from accounts.models import Revocation, TokenSession
+from accounts.models import BrowserSession, Revocation, TokenSession
 from accounts.vault import vault
 from accounts.vault.base import TokenSet
 from authserver import housekeeping

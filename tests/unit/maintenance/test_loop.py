@@ -10,11 +10,10 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from django.contrib.sessions.models import Session as BrowserSession
 from django.db import connection
 from django.utils import timezone
 
-from accounts.models import AuditEvent, Revocation
+from accounts.models import AuditEvent, BrowserSession, Revocation
 from accounts.vault.base import TokenSet
 from authserver import cascade
 from tests.fakes.oauth2 import FakeOAuth2

@@ -11,13 +11,12 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from django.contrib.sessions.models import Session as BrowserSession
 from django.db import connection
 from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import AuditEvent, Revocation, TokenSession
+from accounts.models import AuditEvent, BrowserSession, Revocation, TokenSession
 from authserver import cascade
 from authserver.housekeeping_purges import HISTORIES, KEPT, PURGES, RECEIPTS_KEPT, Purge
 from authserver.models import (

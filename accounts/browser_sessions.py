@@ -1,0 +1,52 @@
+"""Browser sessions in the database, each with whose it is and which sign-in began it: `settings.SESSION_ENGINE`.
+
+Django's own rows can be found by their cookie only. An upstream that signs somebody out names the person (`sub`) or its
+own session (`sid`), so ours stand in columns beside the session's data: one DELETE ends them, for every host at once,
+and no other request pays for it. A request that is under way cannot bring a deleted row back (`SessionInterrupted`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+
+from accounts.models import BrowserSession
+
+SIGNED_IN_WITH = "signed_in_with"
+"""The name of the upstream of the sign-in."""
+UPSTREAM_SID = "upstream_sid"
+"""The upstream's own session: `sid` of the sign-in's ID token (OpenID Connect Back-Channel Logout 1.0 section 2.1)."""
+MAX_SID = 255
+
+
+class SessionStore(DatabaseStore):
+    @classmethod
+    def get_model_class(cls) -> type[BrowserSession]:
+        return BrowserSession
+
+    def create_model_instance(self, data: dict[str, Any]) -> BrowserSession:
+        row: BrowserSession = super().create_model_instance(data)  # type: ignore[assignment]  # of the class above
+        row.user_id = data.get(SESSION_KEY)
+        row.signed_in_with = data.get(SIGNED_IN_WITH, "")
+        row.upstream_sid = data.get(UPSTREAM_SID, "")
+        return row
+
+
+def people_of(upstream: str, sid: str) -> set[UUID]:
+    """Whose browser sessions this session of the upstream began."""
+    rows = BrowserSession.objects.filter(signed_in_with=upstream, upstream_sid=sid)
+    return {user_id for user_id in rows.values_list("user_id", flat=True) if user_id}
+
+
+def end(upstream: str, user_id: UUID, *, sid: str = "") -> int:
+    """End a person's browser sessions that began with a sign-in there (in that session of the upstream); how many."""
+    rows = BrowserSession.objects.filter(user_id=user_id, signed_in_with=upstream)
+    return rows.filter(upstream_sid=sid).delete()[0] if sid else rows.delete()[0]
+
+
+def still_there(session_key: str | None) -> bool:
+    """Whether nobody has ended this session meanwhile. Inside a transaction: and nobody does until it is over."""
+    return BrowserSession.objects.select_for_update().filter(session_key=session_key or "").exists()
