@@ -21,7 +21,7 @@ from uuid import UUID, uuid4
 
 from django.utils import timezone
 
-from accounts import audit
+from accounts import audit, browser_sessions
 from accounts.models import User
 from accounts.vault import vault
 from accounts.vault.base import Closed, SessionGone
@@ -93,6 +93,31 @@ def revoke_user(user: User, *, reason: str, actor: str = "", address: str | None
     """End every session of a person."""
     why = Why(reason, actor, address)
     return _over_all("user", str(user.pk), lambda: vault().sessions.of_user(user.pk), why, user_id=user.pk)
+
+
+def revoke_sign_ins(
+    upstream: str, user_id: UUID, *, sid: str, reason: str, actor: str = "", address: str | None = None
+) -> Receipt:
+    """End every session that a person's sign-ins at an upstream began; of its session `sid` alone, unless that is empty.
+
+    The browser sessions go first: afterwards nothing can begin another token session.
+    """
+    browsers, sessions = 0, vault().sessions
+
+    def tsids() -> Sequence[str]:
+        nonlocal browsers
+        browsers = browser_sessions.end(upstream, user_id, sid=sid)
+        if not sid:
+            return sessions.of_sign_in(upstream, user_id=user_id)
+        return [tsid for tsid, whose in sessions.of_upstream_session(upstream, sid).items() if whose == user_id]
+
+    def tell(receipt: Receipt) -> None:
+        if browsers:
+            audit.record("browser_session.ended", reason=reason, actor=actor, address=address, user_id=user_id,
+                         upstream=upstream, receipt=receipt.id, browsers=browsers)  # fmt: skip
+
+    why = Why(reason, actor, address)
+    return _over_all("sign_ins", upstream, tsids, why, user_id=user_id, then=tell)
 
 
 def revoke_resource(resource: Resource, *, reason: str, actor: str = "", address: str | None = None) -> Receipt:

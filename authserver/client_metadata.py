@@ -88,6 +88,10 @@ def read(document: Mapping[str, Any], *, max_redirect_uris: int = MAX_REDIRECT_U
         raise InvalidMetadata("id_token_signed_response_alg: unsigned ID tokens are not served.")
     other: dict[str, Any] = {name: _https_url(name, given[name]) for name in URL_MEMBERS if name in given}
     other |= {name: _text(name, given[name]) for name in TEXT_MEMBERS if name in given}
+    if "post_logout_redirect_uris" in given:
+        other["post_logout_redirect_uris"] = _post_logout_redirect_uris(
+            given["post_logout_redirect_uris"], max_redirect_uris
+        )
     if "contacts" in given:
         other["contacts"] = _contacts(given["contacts"])
     method = _auth_method(given.get("token_endpoint_auth_method", PUBLIC), given)
@@ -112,14 +116,26 @@ def _redirect_uris(value: Any, at_most: int) -> tuple[str, ...]:
     error = "invalid_redirect_uri"
     if not isinstance(value, list) or not 1 <= len(value) <= at_most:
         raise InvalidMetadata(f"redirect_uris: an array of 1 to {at_most} URIs is needed.", error=error)
-    for position, uri in enumerate(value):
+    return tuple(_registrable("redirect_uris", value, error))
+
+
+def _post_logout_redirect_uris(value: Any, at_most: int) -> list[str]:
+    """RP-Initiated Logout 1.0 section 3.1, held to what redirect URIs are held to. None at all is an answer too."""
+    if not isinstance(value, list) or len(value) > at_most:
+        raise InvalidMetadata(f"post_logout_redirect_uris: an array of at most {at_most} URIs is needed.")
+    return _registrable("post_logout_redirect_uris", value, "invalid_client_metadata")
+
+
+def _registrable(name: str, uris: list[Any], error: str) -> list[str]:
+    """Each of them once."""
+    for position, uri in enumerate(uris):
         if not isinstance(uri, str):
-            raise InvalidMetadata(f"redirect_uris[{position}]: a string is needed.", error=error)
+            raise InvalidMetadata(f"{name}[{position}]: a string is needed.", error=error)
         try:
             redirects.check_registrable(uri)
         except ValueError as reason:
-            raise InvalidMetadata(f"redirect_uris[{position}]: {reason}.", error=error) from None
-    return tuple(dict.fromkeys(value))
+            raise InvalidMetadata(f"{name}[{position}]: {reason}.", error=error) from None
+    return list(dict.fromkeys(uris))
 
 
 def _auth_method(value: Any, given: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ MACHINE_PATHS = (
     "/oauth/userinfo",
     "/oauth/register",
     "/oauth/revoke",
+    "/oauth/backchannel-logout/",
     "/oauth/introspect",
     "/.well-known/",
     "/api/",

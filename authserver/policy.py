@@ -51,9 +51,11 @@ class Registration:
 
 @dataclass(frozen=True)
 class Revocation:
-    """What a client that revokes an access token ends with it."""
+    """What a client that revokes an access token ends with it, and an upstream that signs somebody out: all that began
+    with their sign-ins there, or only what began in the session it names."""
 
     access_token_ends_session: bool = False
+    upstream_logout_ends_all: bool = True
 
 
 @dataclass(frozen=True)

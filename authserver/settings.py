@@ -246,6 +246,8 @@ RATE_LIMITS = {
     "api_unknown": "60/minute",  # by resource server: sessions it asked for that are not there, or not its own
     "introspect": "600/minute",  # by resource server
     "client_authentication": "10/minute",  # failures, by client and by address
+    "logout": "60/minute",  # by address
+    "backchannel_logout": "600/minute",  # by address: a provider that closes signs everybody out at once
     "approval": "10/minute",  # by address: requests for an app's approval
     "approval_state": "600/minute",  # by address: pages that wait for the answer
 }

@@ -12,6 +12,7 @@ from authserver.authorize import views as authorize
 from authserver.conf import load
 from authserver.connect import views as connect
 from authserver.introspection import views as introspection
+from authserver.logout import backchannel, rp_initiated
 from authserver.metadata import views as metadata
 from authserver.registration import views as registration
 from authserver.revocation import views as revocation
@@ -34,6 +35,8 @@ endpoints: Patterns = [
     path("oauth/connect/<str:ticket>/switch", connect.switch, name="connect-switch"),
     path("oauth/token", token.token, name="token"),
     path("oauth/userinfo", userinfo.userinfo, name="userinfo"),
+    path("oauth/logout", rp_initiated.logout, name="logout"),
+    path("oauth/backchannel-logout/<slug:upstream>", backchannel.backchannel_logout, name="backchannel-logout"),
     path("oauth/revoke", revocation.revoke, name="revoke"),
     path("oauth/introspect", introspection.introspect, name="introspect"),
     path("oauth/register", registration.register, name="register"),

@@ -5,6 +5,7 @@ Whether the session of an access token still lives is the vault's to say.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -58,17 +59,31 @@ def caller_token(unverified_jwt: str, *, audience: str, now: datetime) -> str:
     return client_id
 
 
-def hinted_subject(unverified_jwt: str, *, client_id: str) -> UUID:
-    """Whom an ID token that we gave this client is about, however long ago (OpenID Connect Core section 3.1.2.1,
-    `id_token_hint`). Raises `InvalidToken`.
+@dataclass(frozen=True)
+class Hint:
+    """Whom an ID token of ours is about, and the client that it was given to."""
+
+    subject: UUID
+    client_id: str
+
+
+def id_token_hint(unverified_jwt: str) -> Hint:
+    """What an ID token of ours says, however long ago it was (OpenID Connect Core section 3.1.2.1, RP-Initiated Logout
+    1.0 section 2). Raises `InvalidToken`.
     """
     claims = _signed(unverified_jwt, types=("jwt",), text=("sub", "aud"))
-    if claims["aud"] != client_id:
-        raise InvalidToken("another client's")
     try:
-        return UUID(claims["sub"])
+        return Hint(UUID(claims["sub"]), claims["aud"])
     except ValueError as error:
         raise InvalidToken("sub is not a user of ours") from error
+
+
+def hinted_subject(unverified_jwt: str, *, client_id: str) -> UUID:
+    """Whom an ID token that we gave this client is about. Raises `InvalidToken`."""
+    hint = id_token_hint(unverified_jwt)
+    if hint.client_id != client_id:
+        raise InvalidToken("another client's")
+    return hint.subject
 
 
 def _claims(unverified_jwt: str, *, now: datetime, text: tuple[str, ...]) -> dict[str, Any]:

@@ -45,6 +45,7 @@ def read_client(entry: Fields, directory: Path) -> Client:
 def client_values(entry: Fields) -> dict[str, Any]:
     """What `Client` keeps of an entry besides id and secret; what it does not say is the default."""
     method = entry.text("token_endpoint_auth_method", choices=AUTH_METHODS, default=PUBLIC)
+    after_logout = list(entry.texts("post_logout_redirect_uris", longest=2048, check=redirect_uri))
     return {
         "name": entry.text("name", required=True),
         "redirect_uris": " ".join(entry.texts("redirect_uris", required=True, longest=2048, check=redirect_uri)),
@@ -53,6 +54,7 @@ def client_values(entry: Fields) -> dict[str, Any]:
         "authorization_grant_type": ClientRow.GRANT_AUTHORIZATION_CODE,
         "allowed_scopes": " ".join(entry.texts("scopes", check=shapes.scope)),
         "grant_types": list(GRANT_TYPES),
+        "metadata": {"post_logout_redirect_uris": after_logout} if after_logout else {},
     }
 
 

@@ -8,7 +8,15 @@ from typing import Any
 from authserver.admission import MODES
 from authserver.configuration import shapes
 from authserver.configuration.reading import Fields, words
-from authserver.policy import MAX_ACCESS_TOKEN_SECONDS, Cimd, Lifetimes, Registration, Retention, Sessions
+from authserver.policy import (
+    MAX_ACCESS_TOKEN_SECONDS,
+    Cimd,
+    Lifetimes,
+    Registration,
+    Retention,
+    Revocation,
+    Sessions,
+)
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 BOUNDS = {
@@ -53,9 +61,9 @@ def registration(fields: Fields) -> dict[str, Any]:
 
 def revocation(fields: Fields) -> dict[str, bool]:
     """Only what differs from the defaults."""
-    ends_session = fields.flag("access_token_ends_session")
+    given = {name: fields.flag(name, default=default) for name, default in asdict(Revocation()).items()}
     fields.done()
-    return {"access_token_ends_session": True} if ends_session else {}
+    return {name: value for name, value in given.items() if value != getattr(Revocation(), name)}
 
 
 MOST_SESSIONS = 100_000

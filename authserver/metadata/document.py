@@ -43,6 +43,7 @@ def authorization_server() -> dict[str, Any]:
         "claims_parameter_supported": False,
         "ui_locales_supported": languages.supported(),
         "userinfo_endpoint": conf.url("/oauth/userinfo"),
+        "end_session_endpoint": conf.url("/oauth/logout"),  # RP-Initiated Logout 1.0 section 2.1
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": signing_algorithms(),
         "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", *told()],

@@ -95,6 +95,21 @@ def approval(**changes: Any) -> dict[str, Any]:
     }
 
 
+def logout(**changes: Any) -> dict[str, Any]:
+    """Signing out, as an app asked for it that people return to."""
+    return {
+        "app_name": "Claude Code",
+        "return_url": "/nowhere?state=%22%3E%27",
+        "return_host": "app.example.com",
+        "flaw": "",
+        "form_action": "/decide",
+        "ticket": "opaque-value",
+        "person": "Ada Lovelace",
+        "goes_on": False,
+        **changes,
+    }
+
+
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "consent-loopback": ("authorize/consent.html", consent()),
     "consent-signed-out": (
@@ -351,6 +366,21 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
             provider_choices=[{"name": "github", "title": "GitHub"}, {"name": "google", "title": "Google"}],
         ),
     ),
+    "logout": ("logout/confirm.html", logout()),
+    "logout-rude": (
+        "logout/confirm.html",
+        logout(
+            app_name=LONG_NAME + "<script>alert(1)</script>",
+            return_host=LONG_HOST,
+            person="x" * 200 + "@example.com",
+            flaw="post_logout_redirect_uri is not one that this client has registered. " * 3,
+        ),
+    ),
+    "logout-plain": ("logout/confirm.html", logout(app_name="", return_url="", return_host="")),
+    "signed-out": ("logout/signed_out.html", logout()),
+    "signed-out-returning": ("logout/signed_out.html", logout(goes_on=True)),
+    "signed-out-plain": ("logout/signed_out.html", logout(app_name="", return_url="", return_host="", flaw="x" * 300)),
+    "signed-out-rude": ("logout/signed_out.html", logout(app_name="אבג " * 30, return_host=LONG_HOST)),
     "api": ("api/docs.html", schema.page()),
     "upstream-another-browser": ("upstream/error.html", {"reason": "another_browser"}),
     "upstream-used": ("upstream/error.html", {"reason": "state_used_or_expired"}),

@@ -53,6 +53,7 @@ def test_machines_and_people_are_told_to_try_again(gate: Gate, start_server: Any
         lambda http: http.post("/oauth/token", data=refresh),
         lambda http: http.post("/oauth/register", json=metadata),
         lambda http: http.get(f"/api/v1/sessions/{tsid}/upstream-tokens", auth=caller),
+        lambda http: http.post("/oauth/backchannel-logout/demo", data={"logout_token": "not.a.token"}),
     ]
     introspect = {"token": tokens["access_token"], "client_id": caller[0], "client_secret": caller[1]}
     machines += [
@@ -65,7 +66,7 @@ def test_machines_and_people_are_told_to_try_again(gate: Gate, start_server: Any
 
     gate.close()
     told = answers(server, machines)
-    assert [(answer.status_code, answer.json()["error"]) for answer in told] == [(503, "temporarily_unavailable")] * 8
+    assert [(answer.status_code, answer.json()["error"]) for answer in told] == [(503, "temporarily_unavailable")] * 9
     assert all(answer.headers["Retry-After"] for answer in told)
     (page,) = answers(server, people)
     assert page.status_code == 503
@@ -84,6 +85,7 @@ def test_machines_and_people_are_told_to_try_again(gate: Gate, start_server: Any
         200,
         201,
         200,
+        400,
         200,
         200,
         403,

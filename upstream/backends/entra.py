@@ -28,9 +28,12 @@ class EntraBackend(OidcBackend):
     SUBJECT_CLAIM = "oid"
 
     def decode_and_validate_id_token(self, id_token: str, access_token: str) -> dict[str, Any]:
-        self._unverified_tenant = self._tenant_of(id_token)
+        self.look_at(id_token)
         claims: dict[str, Any] = super().decode_and_validate_id_token(id_token, access_token)  # type: ignore[no-untyped-call]  # social-auth's
         return claims
+
+    def look_at(self, unverified: str) -> None:
+        self._unverified_tenant = self._tenant_of(unverified)
 
     def _tenant_of(self, id_token: str) -> str:
         """The tenant the token claims to be from. The issuer made of it is then compared with the signed one."""

@@ -43,6 +43,9 @@ class OidcBackend(ProviderBackend, OpenIdConnectAuth[Any]):
     def id_key(self) -> str:
         return self.provider.subject_claim or self.SUBJECT_CLAIM
 
+    def look_at(self, unverified: str) -> None:
+        """Before a token's issuer and keys are asked for: a type may need to know which one it says it is from."""
+
     def id_token_issuer(self) -> str:
         return self.endpoints().issuer
 

@@ -10,8 +10,9 @@ conditional statement. Codes and tokens are kept as hashes; the signing keys are
 for nothing real.
 
 `authorize` asks who you are, `token` redeems and refreshes, `resources` holds userinfo and the API, `revoke`
-ends grants, `metadata` publishes discovery and keys. `grants` is the state behind them. `knobs` changes how
-all of it behaves, `faults` is what can go wrong, and `control` is where tests turn both over HTTP.
+ends grants, `sign_out` tells clients that somebody has gone, `metadata` publishes discovery and keys. `grants` is the
+state behind them. `knobs` changes how all of it behaves, `faults` is what can go wrong, and `control` is where tests
+turn both over HTTP.
 
 `walkthrough` is the page `/demo/` around it: a client and an MCP server that take the whole way, and show it.
 """

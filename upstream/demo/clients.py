@@ -25,6 +25,7 @@ def find(client_id: str) -> Client | None:
             secret_hash=opaque.digest(settings.DEMO_UPSTREAM_CLIENT_SECRET),
             name="Authserver",
             redirect_uris=[f"{callback}/demo", callback],
+            backchannel_logout_uri=f"{settings.ISSUER}/oauth/backchannel-logout/demo",
         )
     return Client.objects.filter(client_id=client_id).first()
 

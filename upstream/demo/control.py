@@ -27,7 +27,9 @@ CLIENT_FIELDS = {
     "client_secret": rules.TEXT,
     "name": rules.TEXT,
     "redirect_uris": rules.TEXTS,
+    "backchannel_logout_uri": rules.WEB_URL,
 }
+OPTIONAL_FIELDS = {"name", "backchannel_logout_uri"}
 
 
 @csrf_exempt
@@ -92,7 +94,7 @@ def _turn(given: Any) -> None:
 
 def _register(client: Mapping[str, Any]) -> None:
     """Add a client, or change the one of that id."""
-    if missing := CLIENT_FIELDS.keys() - client.keys() - {"name"}:
+    if missing := CLIENT_FIELDS.keys() - client.keys() - OPTIONAL_FIELDS:
         raise BadKnob(f"a client needs {', '.join(sorted(missing))}")
     Client.objects.update_or_create(
         client_id=client["client_id"],
@@ -100,5 +102,6 @@ def _register(client: Mapping[str, Any]) -> None:
             "secret_hash": opaque.digest(client["client_secret"]),
             "name": client.get("name", client["client_id"]),
             "redirect_uris": client["redirect_uris"],
+            "backchannel_logout_uri": client.get("backchannel_logout_uri", ""),
         },
     )

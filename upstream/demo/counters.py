@@ -22,6 +22,8 @@ NAMES = (
     "userinfo_requests",
     "api_calls",
     "revocations",
+    "sign_out_requests",
+    "logout_tokens",
 )
 
 

@@ -34,6 +34,7 @@ class Fault:
     error: Mapping[str, Any] | None = None
     answer: Mapping[str, Any] = field(default_factory=dict)
     id_token: Mapping[str, Any] = field(default_factory=dict)
+    logout_token: Mapping[str, Any] = field(default_factory=dict)
     signature: str | None = None
     at: str = "start"
     times: int | None = None
@@ -48,6 +49,7 @@ FIELDS: dict[str, Rule] = {
     "error": rules.OAUTH_ERROR,
     "answer": rules.MERGE_PATCH,
     "id_token": rules.MERGE_PATCH,
+    "logout_token": rules.MERGE_PATCH,
     "signature": rules.one_of("broken", "none", "public_key_as_secret", "unpublished_key"),
     "at": rules.one_of("start", "end"),
     "times": rules.whole(1, 1_000_000),
@@ -65,6 +67,7 @@ ENDPOINTS: dict[str, set[str]] = {
     "userinfo": _TRANSPORT | {"error", "answer"},
     "api": _TRANSPORT | {"error", "answer"},
     "revoke": _TRANSPORT | {"error"},
+    "backchannel_logout": {"logout_token", "signature", "times"},  # what the sign-out page sends to the clients
 }
 
 

@@ -24,6 +24,7 @@ def claims(issued: Issued, now: datetime) -> dict[str, Any]:
         "exp": issued_at + LIFETIME_SECONDS,
         "auth_time": int(issued.grant.signed_in_at.timestamp()),
         "at_hash": _half_hash(issued.access_token),
+        "sid": issued.grant.sid,
     }
     if issued.nonce:
         document["nonce"] = issued.nonce

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from django.db import models
 
 
@@ -12,6 +14,7 @@ class Client(models.Model):
     secret_hash = models.CharField(max_length=64)
     name = models.CharField(max_length=255)
     redirect_uris = models.JSONField(default=list)
+    backchannel_logout_uri = models.TextField(blank=True)
 
     def __str__(self) -> str:
         return self.name
@@ -43,6 +46,11 @@ class Grant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject} for {self.client_id}"
+
+    @property
+    def sid(self) -> str:
+        """The session of this sign-in (OpenID Connect Back-Channel Logout 1.0 s2.1)."""
+        return hashlib.sha256(f"session {self.pk} {self.signed_in_at.isoformat()}".encode()).hexdigest()[:32]
 
 
 class Code(models.Model):

@@ -39,10 +39,10 @@ def rotate(algorithm: str, *, replace: bool) -> None:
     _create(algorithm)
 
 
-def sign(claims: dict[str, Any], algorithm: str, signature: str | None = None) -> str:
+def sign(claims: dict[str, Any], algorithm: str, signature: str | None = None, typ: str = "JWT") -> str:
     """`claims` as a signed JWT (RFC 7515). `signature` names a way to get it wrong, see `faults`."""
     key = current(algorithm)
-    private, headers = _load(key.private_pem), {"kid": key.kid}
+    private, headers = _load(key.private_pem), {"kid": key.kid, "typ": typ}
     if signature == "none":
         return jwt.encode(claims, "", algorithm="none", headers=headers)
     if signature == "public_key_as_secret":

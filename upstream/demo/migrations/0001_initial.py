@@ -21,6 +21,7 @@ class Migration(migrations.Migration):
                 ("secret_hash", models.CharField(max_length=64)),
                 ("name", models.CharField(max_length=255)),
                 ("redirect_uris", models.JSONField(default=list)),
+                ("backchannel_logout_uri", models.TextField(blank=True)),
             ],
         ),
         migrations.CreateModel(
