@@ -47,6 +47,11 @@ def end(upstream: str, user_id: UUID, *, sid: str = "") -> int:
     return rows.filter(upstream_sid=sid).delete()[0] if sid else rows.delete()[0]
 
 
+def end_all(user_id: UUID) -> int:
+    """Sign a person out of every browser; how many."""
+    return BrowserSession.objects.filter(user_id=user_id).delete()[0]
+
+
 def still_there(session_key: str | None) -> bool:
     """Whether nobody has ended this session meanwhile. Inside a transaction: and nobody does until it is over."""
     return BrowserSession.objects.select_for_update().filter(session_key=session_key or "").exists()

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from accounts import audit
+from accounts import audit, browser_sessions
 from accounts.models import TokenSession, User
 from accounts.vault import vault
 from authserver import cascade
@@ -28,6 +28,7 @@ KEPT = timedelta(days=2)
 def forget(user: User, *, reason: str, actor: str = "", address: str | None = None, now: datetime) -> Receipt:
     """Idempotent. The person can do nothing from the first write on, however far the rest gets."""
     User.objects.filter(pk=user.pk).update(is_active=False)
+    browser_sessions.end_all(user.pk)
     receipt = cascade.revoke_user(user, reason=reason, actor=actor, address=address)
     for provider in {credential.provider for credential in vault().credentials.of_user(user.pk)}:
         closed = vault().credentials.destroy(

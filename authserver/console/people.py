@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts import browser_sessions
 from accounts.admin_base import ConsoleAdmin, actor
 from accounts.models import User
 from accounts.vault import vault
@@ -64,6 +65,7 @@ class PersonAdmin(ConsoleAdmin, UserAdmin):  # type: ignore[type-arg]  # generic
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if change and not obj.is_active and "is_active" in form.changed_data:
+            browser_sessions.end_all(obj.pk)
             receipt = cascade.revoke_user(
                 obj, reason="deactivated", actor=actor(request), address=self.address_of(request)
             )

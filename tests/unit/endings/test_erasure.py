@@ -12,7 +12,7 @@ from django.test import Client as Http
 from django.utils import timezone
 from social_django.models import UserSocialAuth
 
-from accounts.models import AuditEvent, Credential, TokenSession, User
+from accounts.models import AuditEvent, BrowserSession, Credential, TokenSession, User
 from authserver import erasure
 from authserver.models import Consent
 from tests.harness.approval import Approval, approve, make_provider, make_resource_server, make_user, post
@@ -64,6 +64,15 @@ def test_servers_that_check_offline_hear_of_it_until_every_token_is_over(approva
     assert erasure.purge(now=now + erasure.KEPT, limit=10) == 1
     assert not User.objects.filter(pk=approval.user.pk).exists()
     assert AuditEvent.objects.filter(user_id=approval.user.pk).exists()
+
+
+def test_they_are_signed_out_of_every_browser(approval: Approval) -> None:
+    for _ in range(2):
+        Http().force_login(approval.user)
+    elsewhere = Http()
+    elsewhere.force_login(make_user())
+    erasure.forget(approval.user, reason="x", now=timezone.now())
+    assert list(BrowserSession.objects.values_list("session_key", flat=True)) == [elsewhere.session.session_key]
 
 
 def test_doing_it_twice_is_no_error(approval: Approval) -> None:
