@@ -248,7 +248,7 @@ class AuditEvent(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["tsid"], name="audit_tsid", condition=~Q(tsid="")),
-            models.Index(fields=["user_id"], name="audit_user", condition=Q(user_id__isnull=False)),
+            models.Index(fields=["user_id", "-id"], name="audit_user", condition=Q(user_id__isnull=False)),
             models.Index(fields=["receipt"], name="audit_receipt", condition=Q(receipt__isnull=False)),
         ]
 

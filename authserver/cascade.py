@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -24,7 +24,7 @@ from django.utils import timezone
 from accounts import audit, browser_sessions
 from accounts.models import User
 from accounts.vault import vault
-from accounts.vault.base import Closed, SessionGone
+from accounts.vault.base import Closed
 from authserver.models import App, Client, Consent, RefreshToken, Resource, ResourceUpstream
 from upstream.revoke import providers_to_tell
 
@@ -120,6 +120,18 @@ def revoke_sign_ins(
     return _over_all("sign_ins", upstream, tsids, why, user_id=user_id, then=tell)
 
 
+def revoke_access(user: User, client_id: str, *, reason: str, actor: str = "", address: str | None = None) -> Receipt:
+    """End every session that a person has with a client, and forget what they approved for it: it has to ask again."""
+    Consent.objects.filter(user=user, client__client_id=client_id).delete()
+    why = Why(reason, actor, address)
+    return _over_all("access", client_id, partial(sessions_with, user.pk, client_id), why, user_id=user.pk)
+
+
+def sessions_with(user_id: UUID, client_id: str) -> Sequence[str]:
+    """The tsids of a person's sessions with a client."""
+    return vault().sessions.least_used(user_id, beyond=0, client_id=client_id)
+
+
 def revoke_resource(resource: Resource, *, reason: str, actor: str = "", address: str | None = None) -> Receipt:
     """End every session of a resource."""
     why = Why(reason, actor, address)
@@ -133,14 +145,6 @@ def revoke_connection(
 
     Sessions that can do without it live on, and their servers hear `not_connected`.
     """
-    needing = ResourceUpstream.objects.filter(provider__name=provider, required=True)
-    resources = set(needing.values_list("resource__identifier", flat=True))
-    now = timezone.now()
-
-    def tsids() -> list[str]:
-        linked = vault().sessions.of_connection(user.pk, provider)
-        return [tsid for tsid in linked if _resource_of(tsid, now) in resources]
-
     why = Why(reason, actor, address)
 
     def destroy(receipt: Receipt) -> None:
@@ -151,7 +155,15 @@ def revoke_connection(
         audit.record("connection.revoked", reason=reason, actor=actor, address=address, user_id=user.pk,
                      upstream=provider, receipt=receipt.id, destroyed=len(closed.destroyed))  # fmt: skip
 
-    return _over_all("connection", provider, tsids, why, user_id=user.pk, then=destroy)
+    needing = partial(sessions_needing, user.pk, provider)
+    return _over_all("connection", provider, needing, why, user_id=user.pk, then=destroy)
+
+
+def sessions_needing(user_id: UUID, provider: str) -> Sequence[str]:
+    """The tsids of a person's sessions that cannot do without their connection to an upstream."""
+    needing = ResourceUpstream.objects.filter(provider__name=provider, required=True)
+    resources = set(needing.values_list("resource__identifier", flat=True))
+    return vault().sessions.of_connection(user_id, provider, resources=resources)
 
 
 def revoke_upstream(provider: str, *, reason: str, actor: str = "", address: str | None = None) -> list[Receipt]:
@@ -161,14 +173,6 @@ def revoke_upstream(provider: str, *, reason: str, actor: str = "", address: str
         revoke_connection(user, provider, reason=reason, actor=actor, address=address)
         for user in User.objects.filter(pk__in=people).order_by("pk").iterator(chunk_size=500)
     ]
-
-
-def _resource_of(tsid: str, now: datetime) -> str:
-    """Empty for a session that has ended meanwhile."""
-    try:
-        return vault().sessions.alive(tsid, now=now).resource
-    except SessionGone:
-        return ""
 
 
 def _over_all(
@@ -209,6 +213,6 @@ def _end(tsid: str, why: Why, receipt: Receipt, revoke_at: frozenset[str]) -> bo
     receipt.sessions += 1
     receipt.add(closed)
     audit.record("session.revoked", tsid=tsid, reason=why.reason, actor=why.actor, address=why.address, now=now,
-                 receipt=receipt.id, refresh_tokens=revoked, destroyed=list(closed.destroyed),
-                 queued=list(closed.queued))  # fmt: skip
+                 user_id=closed.user_id, client_id=closed.client_id, resource=closed.resource, receipt=receipt.id,
+                 refresh_tokens=revoked, destroyed=list(closed.destroyed), queued=list(closed.queued))  # fmt: skip
     return True

@@ -156,7 +156,9 @@ class Migration(migrations.Migration):
                 "ordering": ["-id"],
                 "indexes": [
                     models.Index(condition=models.Q(("tsid", ""), _negated=True), fields=["tsid"], name="audit_tsid"),
-                    models.Index(condition=models.Q(("user_id__isnull", False)), fields=["user_id"], name="audit_user"),
+                    models.Index(
+                        condition=models.Q(("user_id__isnull", False)), fields=["user_id", "-id"], name="audit_user"
+                    ),
                     models.Index(condition=models.Q(("receipt__isnull", False)), fields=["receipt"], name="audit_receipt"),
                 ],
             },

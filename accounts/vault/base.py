@@ -146,10 +146,16 @@ class Entries:
 
 @dataclass(frozen=True)
 class Closed:
-    """What an ending did: the providers whose credential was destroyed with it, and those of them that are to be told."""
+    """What an ending did: the providers whose credential was destroyed with it, and those of them that are to be told.
+
+    Where a session ended: whose it was, with which client and for which resource.
+    """
 
     destroyed: tuple[str, ...] = ()
     queued: tuple[str, ...] = ()
+    user_id: UUID | None = field(default=None, compare=False)
+    client_id: str = field(default="", compare=False)
+    resource: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -234,8 +240,9 @@ class Sessions(Protocol):
     def of_resource(self, resource: str) -> Sequence[str]:
         """The tsids of a resource's sessions that are not closed, newest first."""
 
-    def of_connection(self, user_id: UUID, provider: str) -> Sequence[str]:
-        """The tsids of a person's sessions that are linked to their account at a provider and not closed, newest first."""
+    def of_connection(self, user_id: UUID, provider: str, *, resources: Collection[str] | None = None) -> Sequence[str]:
+        """The tsids of a person's sessions (of these resources, where given) that are linked to their account at a
+        provider and not closed, newest first."""
 
     def of_sign_in(self, provider: str, *, user_id: UUID) -> Sequence[str]:
         """The tsids of a person's sessions that began with a sign-in at a provider and are not closed, newest first."""

@@ -1,4 +1,4 @@
-"""The statements that end what a closed session leaves behind, in SQL of their own: three for whatever it was linked to.
+"""The statements that end a session and what it leaves behind, in SQL of their own: its mark, and three for its links.
 
 The order is that of `database_sessions`: a credential's row is held before anybody looks at its links. On PostgreSQL one
 statement drops the links and holds the credentials; the next one sees what others linked until then. On SQLite the
@@ -15,8 +15,13 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import QuerySet
 
-from accounts.models import Credential, Link, Revocation
+from accounts.models import Credential, Link, Revocation, User
 from accounts.vault.base import Closed
+
+_CLOSE = """
+    UPDATE accounts_tokensession SET closed_at = %s, close_reason = %s WHERE tsid = %s AND closed_at IS NULL
+    RETURNING user_id, client_id, resource
+"""
 
 # The links of sessions that have run out, but were not swept yet, hold nothing back: they go as well.
 _UNLINK_POSTGRESQL = """
@@ -45,6 +50,18 @@ _QUEUE = """
 """
 
 _DESTROY = "DELETE FROM accounts_credential WHERE id IN ({ids}) AND {unused} RETURNING provider"
+
+
+def mark_closed(tsid: str, *, reason: str, now: datetime) -> Closed | None:
+    """Mark an open session as ended, and answer whose it was; None where none was open."""
+    moment = connection.ops.adapt_datetimefield_value(now)
+    with connection.cursor() as cursor:
+        cursor.execute(_CLOSE, [moment, reason, tsid])
+        rows = cursor.fetchall()
+    if not rows:
+        return None
+    user_id, client_id, resource = rows[0]
+    return Closed(user_id=User._meta.pk.to_python(user_id), client_id=client_id, resource=resource)
 
 
 def end_links(tsid: str, *, now: datetime, revoke_at: Collection[str], receipt: UUID | None = None) -> Closed:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from accounts.models import Credential, Link, TokenSession
 from accounts.vault.base import ORPHAN_AGE, Approved, Closed, Ended, NewSession, NotConnected, Session
 from accounts.vault.bounds import check_approved, is_tsid, printable, scope_text
-from accounts.vault.database_endings import delete, destroy, end_links, locked
+from accounts.vault.database_endings import delete, destroy, end_links, locked, mark_closed
 from accounts.vault.database_sql import live, live_session, touch
 
 _TSID_BYTES = 24
@@ -98,10 +99,11 @@ class DatabaseSessions:
         if not is_tsid(tsid):
             return None
         with transaction.atomic():
-            still_open = TokenSession.objects.filter(tsid=tsid, closed_at=None)
-            if not still_open.update(closed_at=now, close_reason=reason[:64]):
+            whose = mark_closed(tsid, reason=reason[:64], now=now)
+            if whose is None:
                 return None
-            return end_links(tsid, now=now, revoke_at=revoke_at, receipt=receipt)
+            closed = end_links(tsid, now=now, revoke_at=revoke_at, receipt=receipt)
+        return replace(closed, user_id=whose.user_id, client_id=whose.client_id, resource=whose.resource)
 
     def of_user(self, user_id: UUID) -> Sequence[str]:
         return _tsids(TokenSession.objects.filter(user_id=user_id))
@@ -117,8 +119,9 @@ class DatabaseSessions:
     def of_resource(self, resource: str) -> Sequence[str]:
         return _tsids(TokenSession.objects.filter(resource=resource))
 
-    def of_connection(self, user_id: UUID, provider: str) -> Sequence[str]:
-        return _tsids(TokenSession.objects.filter(user_id=user_id, links__provider=provider))
+    def of_connection(self, user_id: UUID, provider: str, *, resources: Collection[str] | None = None) -> Sequence[str]:
+        linked = TokenSession.objects.filter(user_id=user_id, links__provider=provider)
+        return _tsids(linked if resources is None else linked.filter(resource__in=resources))
 
     def of_sign_in(self, provider: str, *, user_id: UUID) -> Sequence[str]:
         return _tsids(TokenSession.objects.filter(user_id=user_id, signed_in_with=provider))

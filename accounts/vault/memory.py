@@ -115,7 +115,9 @@ class MemorySessions:
                 return None
             self._store.ended.append((session.new.resource, Ended(tsid, now)))
             linked = [approved.credential_id for approved in session.new.approved]
-            return self._store.destroy_unused(linked, tsid, now=now, revoke_at=revoke_at, receipt=receipt)
+            closed = self._store.destroy_unused(linked, tsid, now=now, revoke_at=revoke_at, receipt=receipt)
+            new = session.new
+            return replace(closed, user_id=new.user_id, client_id=new.client_id, resource=new.resource)
 
     def of_user(self, user_id: UUID) -> Sequence[str]:
         with self._store.lock:
@@ -136,10 +138,11 @@ class MemorySessions:
         with self._store.lock:
             return [one.tsid for one in reversed(self._store.sessions.values()) if one.new.resource == resource]
 
-    def of_connection(self, user_id: UUID, provider: str) -> Sequence[str]:
+    def of_connection(self, user_id: UUID, provider: str, *, resources: Collection[str] | None = None) -> Sequence[str]:
         with self._store.lock:
             return [one.tsid for one in reversed(self._store.sessions.values())
-                    if one.new.user_id == user_id and provider in {link.provider for link in one.new.approved}]  # fmt: skip
+                    if one.new.user_id == user_id and provider in {link.provider for link in one.new.approved}
+                    and (resources is None or one.new.resource in resources)]  # fmt: skip
 
     def of_sign_in(self, provider: str, *, user_id: UUID) -> Sequence[str]:
         with self._store.lock:

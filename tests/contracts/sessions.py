@@ -169,6 +169,8 @@ class SessionsContract:
         assert list(vault.sessions.of_resource("https://other.example/mcp")) == [elsewhere]
         assert list(vault.sessions.of_connection(user.pk, "github")) == [linked]
         assert list(vault.sessions.of_connection(user.pk, "google")) == []
+        assert list(vault.sessions.of_connection(user.pk, "github", resources={RESOURCE})) == [linked]
+        assert list(vault.sessions.of_connection(user.pk, "github", resources={"https://other.example/mcp"})) == []
 
     def test_open_sessions_are_listed_by_the_sign_in_that_began_them(self, vault: TokenVault) -> None:
         user, other = person(), person()
@@ -189,6 +191,12 @@ class SessionsContract:
         first, second = opened(vault, user, github, google), opened(vault, user, github)
         closed = vault.sessions.close(first, reason="x", now=NOW, revoke_at={"google", "github"})
         assert closed == Closed(("google",), ("google",))
+        assert closed is not None
+        assert (closed.user_id, closed.client_id, closed.resource) == (
+            user.pk,
+            "https://client.example/metadata",
+            RESOURCE,
+        )
         assert vault.sessions.close(second, reason="x", now=NOW) == Closed(("github",), ())
 
     def test_ended_sessions_are_listed_since_a_moment_the_earliest_first(self, vault: TokenVault) -> None:

@@ -75,7 +75,7 @@ def tsids_of(options: dict[str, Any], user: User | None, provider: str) -> list[
     sessions = vault().sessions
     if provider:
         people = [user.pk] if user else vault().credentials.people_at(provider)
-        return [tsid for person in people for tsid in sessions.of_connection(person, provider)]
+        return [tsid for person in people for tsid in cascade.sessions_needing(person, provider)]
     if user:
         return list(sessions.of_user(user.pk))
     if options["client"]:
