@@ -25,6 +25,7 @@ from upstream.strategy import ProviderStrategy, Transaction
 
 MAX_LIFETIME_SECONDS = 600
 STATE = re.compile(r"[A-Za-z0-9_-]{43}")
+STATE_HASH = re.compile(r"[0-9a-f]{64}")
 _MAX_HINT = 255
 
 
@@ -96,6 +97,13 @@ def find(state: str) -> Visit | None:
         return None
     state_hash = hashlib.sha256(state.encode()).hexdigest()
     return Visit.objects.select_related("provider").filter(pk=state_hash).first()
+
+
+def returned(unverified_hash: str, *, return_path: str) -> Visit | None:
+    """The visit that somebody who comes to `return_path` says they come from, with its provider; None for anything else."""
+    if not STATE_HASH.fullmatch(unverified_hash):
+        return None
+    return Visit.objects.select_related("provider").filter(pk=unverified_hash, return_path=return_path).first()
 
 
 def claim(visit: Visit, *, now: datetime) -> bool:

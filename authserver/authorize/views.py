@@ -30,6 +30,7 @@ from authserver.models import PendingAuthorization
 from authserver.parameters import form, query
 from authserver.people import is_recent_enough, signed_in
 from authserver.responses import Redirect, leave, page, private
+from upstream import visits
 from upstream.models import Visit
 
 DECISION = frozenset({"ticket", "decision", "provider"})
@@ -218,10 +219,7 @@ def read_ticket(request: HttpRequest, unverified: str) -> ticket.Ticket | HttpRe
 
 def visited(request: HttpRequest) -> Visit | None:
     """The visit that this return belongs to: one of this very journey."""
-    state_hash = request.GET.get("visit", "")
-    if len(state_hash) != 64 or not state_hash.isalnum():
-        return None
-    return Visit.objects.select_related("provider").filter(pk=state_hash, return_path=request.path).first()
+    return visits.returned(request.GET.get("visit", ""), return_path=request.path)
 
 
 def tell(request: HttpRequest, asked: AuthorizationRequest, error: str, description: str) -> HttpResponse:

@@ -72,8 +72,7 @@ def back(request: HttpRequest, ticket: str) -> HttpResponse:
         return pages.used_up(request)
     if row.expires_at <= now:
         return pages.too_late(request)
-    state_hash = request.GET.get("visit", "")[:64]
-    visit = Visit.objects.select_related("provider").filter(pk=state_hash, return_path=request.path).first()
+    visit = visits.returned(request.GET.get("visit", ""), return_path=request.path)
     if visit is None:
         return pages.failed(request, asked, ticket)
     if visit.outcome != Visit.Outcome.DONE:
