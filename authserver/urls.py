@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 
 from authserver import home, probes
 from authserver.authorize import approval_views as approval
@@ -41,6 +42,8 @@ endpoints: Patterns = [
     path("oauth/introspect", introspection.introspect, name="introspect"),
     path("oauth/register", registration.register, name="register"),
     path("oauth/register/<str:client_id>", registration.configuration, name="registration"),
+    path("account", RedirectView.as_view(pattern_name="account")),
+    path("account/", include("authserver.account.urls")),
     path("", include("upstream.urls")),
     path("api/v1/", include("authserver.api.urls")),
     path(".well-known/jwks.json", metadata.jwks, name="jwks"),

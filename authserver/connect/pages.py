@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import User
+from authserver import visit_outcomes
 from authserver.connect.asked import Asked
 from authserver.responses import Choices, page
 from upstream.models import Provider, Visit
@@ -55,27 +56,20 @@ def granted_too_little(request: HttpRequest, asked: Asked, ticket: str) -> HttpR
 def of_visit(request: HttpRequest, asked: Asked, ticket: str, visit: Visit) -> HttpResponse:
     """The page about a visit that brought nothing. What was stored before is untouched by all of them."""
     names = {**_names(asked), "provider": visit.provider.title}
-    if visit.outcome == Visit.Outcome.DENIED:
-        heading, explanation = _("%(provider)s was not connected"), _("You did not agree there. Nothing was changed.")
-    elif visit.outcome == Visit.Outcome.IN_USE:
-        heading = _("This %(provider)s account belongs to another person here")
-        explanation = _("It cannot be connected to you as well. Choose another account there. Nothing was changed.")
-    elif visit.outcome == Visit.Outcome.ANOTHER:
-        heading = _("You have connected a different %(provider)s account before")
-        explanation = _("Choose the account that you used the first time. Nothing was changed.")
-    elif visit.outcome == Visit.Outcome.NOT_THEM:
-        heading = _("This link is for another person")
-        explanation = _("The account you chose at %(provider)s is not that of whoever signed the app in.")
-    elif visit.outcome == Visit.Outcome.NOT_ALLOWED:
-        heading = _("This %(provider)s account is not let in here")
-        explanation = _("Whoever runs this server lets only certain accounts in. Nothing was changed.")
-    else:
+    said = visit_outcomes.in_words(visit)
+    if visit.outcome == Visit.Outcome.NOT_THEM:
+        said = (
+            _("This link is for another person"),
+            _("The account you chose at %(provider)s is not that of whoever signed the app in.") % names,
+        )
+    if said is None:
         return failed(request, asked, ticket)
+    heading, explanation = said
     return page(
         request,
         status=403,
-        heading=heading % names,
-        explanation=explanation % names,
+        heading=heading,
+        explanation=explanation,
         links=_again(ticket, _("Try again")),
     )
 

@@ -8,15 +8,17 @@ of its own stands here as its messages, and is shown in the language of the requ
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
-from django.urls import path
+from django.urls import include, path
 from django.utils.translation import gettext
 from django.views.decorators.csrf import csrf_exempt
 
+from authserver.account import browsers, overview, trail
 from authserver.api import schema
 from authserver.failures import server_error
 from authserver.responses import Choices
@@ -32,6 +34,9 @@ SCOPES = [
 GITHUB = {"title": "GitHub", "scopes": ["repo", "read:user"], "why": ""}
 FORM = {"form_action": "/decide", "form_fields": [("request", "opaque-value"), ("state", "<&\"'>")], "lasts_days": 30}
 LONG_NAME = "Claude Code, verified by GitHub, press Allow to continue " * 4
+AT = datetime(2026, 11, 25, 17, 30, tzinfo=UTC)
+HAPPENING = trail.Happening("Example MCP server used your GitHub account, for Claude.", AT, AT, "192.0.2.7", False, 14)
+RUDE_HAPPENING = trail.Happening("“" + "n" * 59 + "…” wanted it.", AT, AT, "2001:db8::1234:5678:9abc:def0", True)
 LONG_HOST = "a-very-long-label-that-goes-on-and-on-until-it-is-sixty-three-chars." * 3 + "example"
 
 
@@ -71,6 +76,29 @@ def connect(**changes: Any) -> dict[str, Any]:
         "person": "Ada Lovelace",
         "provider_choices": [],
         **RESOURCE,
+        **changes,
+    }
+
+
+def account(**changes: Any) -> dict[str, Any]:
+    """The page of somebody with a connection that works, one that does not, and a rude app."""
+    connection = overview.Connection("github", "GitHub", AT, True, ["repo", "read:user"], True)
+    connection.uses = [overview.Use("Claude", "Example MCP server", AT), overview.Use("“Cursor”", "Other", None)]
+    ended = overview.Connection("long", "T" * 100, AT, False, ["u" * 150] * 4, True)
+    ended.uses = [overview.Use(LONG_NAME, "אבג " * 30, AT)]
+    idle = overview.Connection("gone", "gone", AT, True, [], False)
+    one = overview.Access("tsid-1", "Firefox on Linux", "Example MCP server", ["use its tools"], ["GitHub"], AT, AT, AT)
+    rude = overview.Access("t" * 64, "D" * 80, "אבג " * 30, ["s" * 200], ["T" * 100] * 3, AT, AT, AT)
+    return {
+        "person": "Ada Lovelace",
+        "connections": [connection, ended, idle],
+        "apps": [
+            overview.AppWithAccess(1, "Claude", "claude.ai", [one, replace(one, tsid="tsid-2", device="")]),
+            overview.AppWithAccess(2, LONG_NAME + "<script>alert(1)</script>", LONG_HOST, [rude, rude]),
+        ],
+        "is_whole": False,
+        "browsers": [(browsers.BrowserSession("Firefox on Linux", "github", AT), "GitHub")],
+        "lately": [HAPPENING, RUDE_HAPPENING],
         **changes,
     }
 
@@ -381,6 +409,34 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "signed-out-returning": ("logout/signed_out.html", logout(goes_on=True)),
     "signed-out-plain": ("logout/signed_out.html", logout(app_name="", return_url="", return_host="", flaw="x" * 300)),
     "signed-out-rude": ("logout/signed_out.html", logout(app_name="אבג " * 30, return_host=LONG_HOST)),
+    "account-signed-out": (
+        "account/sign_in.html",
+        {"provider_choices": [{"name": "github", "title": "GitHub"}, {"name": "t", "title": "T" * 100}]},
+    ),
+    "account-closed": ("account/sign_in.html", {"provider_choices": []}),
+    "account": ("account/home.html", account()),
+    "account-empty": ("account/home.html", account(connections=[], apps=[], lately=[], is_whole=True)),
+    "account-activity": (
+        "account/activity.html",
+        {"page": trail.Page([HAPPENING, RUDE_HAPPENING], older_than=7), "is_first": False},
+    ),
+    "account-confirm": (
+        "account/confirm.html",
+        {
+            "heading": "Disconnect %(provider)s?",
+            "sentences": [
+                "Your connection to %(provider)s ends too: no other app uses it.",
+                "%(provider)s is told, and takes its access back.",
+            ],
+            "button": "Disconnect %(provider)s",
+        },
+    ),
+    "account-confirm-rude": (
+        "account/confirm.html",
+        {"heading": LONG_NAME, "sentences": [LONG_HOST, "אבג " * 30], "button": "B" * 120},
+    ),
+    "account-receipt": ("account/receipt.html", {"steps": [HAPPENING], "waiting": ["GitHub", "T" * 100]}),
+    "account-sign-out": ("account/sign_out.html", {"reaches_every_browser": False}),
     "api": ("api/docs.html", schema.page()),
     "upstream-another-browser": ("upstream/error.html", {"reason": "another_browser"}),
     "upstream-used": ("upstream/error.html", {"reason": "state_used_or_expired"}),
@@ -393,9 +449,13 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+OF_MESSAGES = {"authorize/error.html", "account/confirm.html"}
+"""Pages that say what they are given."""
+
+
 def show(request: HttpRequest, name: str) -> HttpResponse:
     template, context = PAGES[name]
-    return render(request, template, said(context) if template == "authorize/error.html" else context)
+    return render(request, template, said(context) if template in OF_MESSAGES else context)
 
 
 def said(value: Any) -> Any:
@@ -446,5 +506,6 @@ urlpatterns = [
     path("nowhere", nowhere),
     path("decide", decide),
     path("waiting/state", undecided),
+    path("account/", include("authserver.account.urls")),
     path("<str:name>", show),
 ]
