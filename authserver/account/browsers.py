@@ -1,4 +1,4 @@
-"""The browser sessions of a person: which are known, and their end. The one place that knows how far that reaches."""
+"""The browser sessions of a person: which are known, and their end."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from datetime import datetime
 from django.contrib.auth import logout
 from django.http import HttpRequest
 
-from accounts import devices
+from accounts import browser_sessions, devices
+from accounts.browser_sessions import SIGNED_IN_WITH
 from accounts.models import User
-from authserver.people import SIGNED_IN_WITH, auth_time
-
-REACHES_EVERY_BROWSER = False
-"""Whether `sign_out` ends the person's sessions in other browsers too. Where it does not, the pages say so."""
+from authserver.people import auth_time
 
 
 @dataclass(frozen=True)
@@ -32,5 +30,6 @@ def of_person(request: HttpRequest, person: User) -> list[BrowserSession]:
 
 
 def sign_out(request: HttpRequest, person: User) -> None:
-    """End this browser's session; others run out by themselves (`lifetimes.browser_session`)."""
+    """End their session in every browser, this one's too."""
+    browser_sessions.end_all(person.pk)
     logout(request)

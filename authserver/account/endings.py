@@ -98,14 +98,14 @@ def remove_app(request: HttpRequest, person: User, client: int) -> HttpResponse:
 def sign_out(request: HttpRequest, person: User) -> HttpResponse:
     """The browser, and with `apps` every app too."""
     if request.method != "POST":
-        return render(request, "account/sign_out.html", {"reaches_every_browser": browsers.REACHES_EVERY_BROWSER})
+        return render(request, "account/sign_out.html")
     apps_too, address = "apps" in request.POST, client_address(request)
     if apps_too:
         Consent.objects.filter(user=person).delete()
         cascade.revoke_user(person, reason=PERSON, actor=actor(person), address=address)
     browsers.sign_out(request, person)
     audit.record("account.signed_out", actor=actor(person), user_id=person.pk, address=address)
-    return pages.signed_out(request, everywhere=browsers.REACHES_EVERY_BROWSER, apps_too=apps_too)
+    return pages.signed_out(request, apps_too=apps_too)
 
 
 def _ask(request: HttpRequest, *, heading: str, sentences: Sequence[str], button: str) -> HttpResponse:

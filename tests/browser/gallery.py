@@ -436,7 +436,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
         {"heading": LONG_NAME, "sentences": [LONG_HOST, "אבג " * 30], "button": "B" * 120},
     ),
     "account-receipt": ("account/receipt.html", {"steps": [HAPPENING], "waiting": ["GitHub", "T" * 100]}),
-    "account-sign-out": ("account/sign_out.html", {"reaches_every_browser": False}),
+    "account-sign-out": ("account/sign_out.html", {}),
     "api": ("api/docs.html", schema.page()),
     "upstream-another-browser": ("upstream/error.html", {"reason": "another_browser"}),
     "upstream-used": ("upstream/error.html", {"reason": "state_used_or_expired"}),

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.test import Client as Http
 
-from accounts.models import AuditEvent, Credential, Link, Revocation, TokenSession
+from accounts.models import AuditEvent, BrowserSession, Credential, Link, Revocation, TokenSession
 from authserver.models import Consent, ResourceUpstream
 from tests.harness.approval import post
 from tests.unit.account.conftest import PAGE, eve_of, read
@@ -118,11 +118,13 @@ def test_all_access_of_one_app_ends_at_once_and_nobody_elses(scene: Scene) -> No
     assert not Consent.objects.filter(user=scene.sitting.person).exists()
 
 
-def test_signing_out_ends_this_browsers_session_and_says_how_far_it_reaches(scene: Scene) -> None:
-    person = scene.sitting.person
-    assert "Another one stays signed in" in read(scene.http.get(f"{PAGE}sign-out"))
+def test_signing_out_ends_the_session_in_every_browser_and_leaves_the_apps(scene: Scene) -> None:
+    person, laptop = scene.sitting.person, Http()
+    laptop.force_login(person)
+    assert "Every browser is signed out." in read(scene.http.get(f"{PAGE}sign-out"))
     page = scene.http.post(f"{PAGE}sign-out")
     assert heading(page) == "You are signed out"
+    assert not BrowserSession.objects.filter(user_id=person.pk).exists()
     assert "Your apps keep their access." in read(page)
     assert heading(scene.http.get(PAGE)) == "Sign in to see what has access"
     assert refreshed(scene) == 200
