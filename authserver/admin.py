@@ -14,6 +14,7 @@ from authserver.console import (  # noqa: F401  # they register themselves
     consents,
     initial_tokens,
     keys,
+    maintenance,
     people,
     policy,
     providers,

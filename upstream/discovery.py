@@ -93,10 +93,7 @@ def endpoints(provider: Provider) -> Endpoints:
         document = _document(provider, issuer, FRESH_SECONDS)
 
     def address(name: str) -> str:
-        value = getattr(provider, name, "") or getattr(preset, name, "") or document.get(name) or ""
-        if not isinstance(value, str):
-            raise OutboundFailed("garbage", provider=provider.name)
-        return value
+        return address_of(provider, name, document)
 
     return Endpoints(
         issuer=document.get("issuer", issuer),
@@ -109,6 +106,19 @@ def endpoints(provider: Provider) -> Endpoints:
         algorithms=_algorithms(document),
         iss_in_answer=document.get("authorization_response_iss_parameter_supported") is True,
     )
+
+
+def address_of(provider: Provider, name: str, document: Mapping[str, Any]) -> str:
+    """One endpoint by its name in the metadata; empty for none. Raises `OutboundFailed("garbage")`."""
+    value = getattr(provider, name, "") or getattr(presets.of(provider), name, "") or document.get(name) or ""
+    if not isinstance(value, str):
+        raise OutboundFailed("garbage", provider=provider.name)
+    return value
+
+
+def document_url(issuer: str) -> str:
+    """Where an issuer's document is (OpenID Connect Discovery s4)."""
+    return issuer.rstrip("/") + "/.well-known/openid-configuration"
 
 
 def signing_keys(provider: Provider, algorithm: str, key_id: str | None) -> list[dict[str, Any]]:
@@ -139,9 +149,9 @@ def forget() -> None:
 
 def _document(provider: Provider, issuer: str, max_age_seconds: float) -> Mapping[str, Any]:
     def fetch() -> Mapping[str, Any]:
-        document = _fetch(provider, issuer.rstrip("/") + "/.well-known/openid-configuration")
+        document = _fetch(provider, document_url(issuer))
         # The document must be the issuer's own (Discovery s4.3), or its endpoints are somebody else's.
-        if document.get("issuer") not in _issuers(provider, issuer):
+        if document.get("issuer") not in issuers(provider, issuer):
             raise OutboundFailed("issuer_mismatch", provider=provider.name)
         return document
 
@@ -149,7 +159,7 @@ def _document(provider: Provider, issuer: str, max_age_seconds: float) -> Mappin
     return found
 
 
-def _issuers(provider: Provider, issuer: str) -> tuple[str, ...]:
+def issuers(provider: Provider, issuer: str) -> tuple[str, ...]:
     """What the document may call itself. Entra's shared tenants publish a template in place of the tenant."""
     if provider.type == Provider.Type.ENTRA:
         for shared in ("common", "organizations", "consumers"):

@@ -20,9 +20,12 @@ class ConsoleSite(admin.AdminSite):
 
     def get_urls(self) -> list[Any]:
         """Without "view on site": no row has a page beside the console's, and for DOT's models Django answers 500."""
-        from authserver.console import receipts  # it needs the site
+        from authserver.console import doctor, receipts  # they need the site
 
-        ours = [path("receipts/<uuid:receipt>/", self.admin_view(receipts.show), name="receipt")]
+        ours = [
+            path("receipts/<uuid:receipt>/", self.admin_view(receipts.show), name="receipt"),
+            path("doctor/", self.admin_view(doctor.show), name="doctor"),
+        ]
         return [*ours, *(pattern for pattern in super().get_urls() if getattr(pattern, "name", None) != "view_on_site")]
 
     def address_of(self, request: HttpRequest) -> str | None:

@@ -85,6 +85,18 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="MaintenanceRun",
+            fields=[
+                ("id", models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),
+                ("at", models.DateTimeField()),
+                ("failed_steps", models.JSONField(blank=True, default=list)),
+            ],
+            options={
+                "verbose_name": "run of maintenance",
+                "verbose_name_plural": "runs of maintenance",
+            },
+        ),
+        migrations.CreateModel(
             name="Policy",
             fields=[
                 ("id", models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from authserver.models.approvals import Consent, PendingAuthorization, PendingConnection
 from authserver.models.apps import App, ApprovalRequest
 from authserver.models.clients import MAX_URI, Client, InitialAccessToken, UsedAssertion
-from authserver.models.operation import Policy, SigningKey
+from authserver.models.operation import MaintenanceRun, Policy, SigningKey
 from authserver.models.resources import Resource, ResourceServer, ResourceUpstream
 from authserver.models.tokens import AccessToken, Grant, IDToken, RefreshToken
 
@@ -19,6 +19,7 @@ __all__ = [
     "Grant",
     "IDToken",
     "InitialAccessToken",
+    "MaintenanceRun",
     "PendingAuthorization",
     "PendingConnection",
     "Policy",

@@ -36,6 +36,21 @@ class SigningKey(models.Model):
         return self.kid
 
 
+class MaintenanceRun(models.Model):
+    """When maintenance ran last, on whatever host: one row, written every few minutes. `failed_steps` of that time."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    at = models.DateTimeField()
+    failed_steps = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        verbose_name = _("run of maintenance")
+        verbose_name_plural = _("runs of maintenance")
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M}"
+
+
 class Policy(models.Model):
     """The configuration file's sections about the whole server, one row (`authserver.policy` reads it)."""
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError
 from collections import Counter
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
+from django.utils import timezone
 
 from accounts.vault import key_check
 from accounts.vault.base import SealingUnavailable
 from authserver.housekeeping import MINUTE, Step, steps
 from authserver.housekeeping_loop import Ending, do, do_over_and_over
+from authserver.models import MaintenanceRun
+
+NOTE = "note of this run"
 
 
 class Command(BaseCommand):
@@ -44,15 +49,26 @@ class Command(BaseCommand):
             self.stdout.write("maintenance: ended")
             return
         failed = [step.name for step in steps() if not do(step, self.say)]
+        do(Step(NOTE, 0, 2, partial(_note, failed)), lambda step, done: None)
         if failed:
             raise CommandError("failed: " + ", ".join(failed))
 
     def go_on(self, ending: Ending, interval_seconds: float) -> None:
         """A key may be turned over meanwhile, and this process forgotten: with what it has it must not go on then."""
+        failing: dict[str, None] = {}
+
+        def report(step: Step, done: Counter[str] | None) -> None:
+            if done is None:
+                failing[step.name] = None
+            else:
+                failing.pop(step.name, None)
+            self.say_if_any(step, done)
+
+        note = Step(NOTE, 5 * MINUTE, 2, lambda limit: _note(list(failing), limit))
         try:
             do_over_and_over(
-                [Step("vault keys", MINUTE, 1, _fit), *steps()],
-                self.say_if_any,
+                [Step("vault keys", MINUTE, 1, _fit), *steps(), note],
+                report,
                 ending,
                 interval_seconds=interval_seconds,
             )
@@ -85,6 +101,12 @@ def check_vault_keys() -> None:
 
 def _fit(limit: int) -> Counter[str]:
     key_check.verify()
+    return Counter()
+
+
+def _note(failed: list[str], limit: int) -> Counter[str]:
+    """What `manage.py doctor` knows of us: one row, one UPDATE."""
+    MaintenanceRun.objects.update_or_create(pk=1, defaults={"at": timezone.now(), "failed_steps": failed})
     return Counter()
 
 

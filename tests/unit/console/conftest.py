@@ -25,6 +25,7 @@ from authserver.models import (
     Consent,
     Grant,
     InitialAccessToken,
+    MaintenanceRun,
     PendingAuthorization,
     PendingConnection,
     Policy,
@@ -123,6 +124,7 @@ def everything(db: None) -> Everything:
         AuditEvent.objects.all()[0],
         Group.objects.create(name="operators"),
         Policy.objects.create(lifetimes={"code": 30}),
+        MaintenanceRun.objects.create(at=now),
         UsedAssertion.objects.create(digest="0" * 64, expires_at=soon),
         InitialAccessToken.objects.create(
             label="pipeline", token_hash=f"{CANARY}-initial", created_at=now, expires_at=soon
