@@ -1,5 +1,5 @@
-"""What we keep, shown: credentials, links, receipts of revocations, vault keys and the audit trail. People and sessions are
-`authserver.console`'s, because what an operator does to them ends tokens.
+"""What we keep, shown: credentials, links, receipts of revocations, vault keys and tallies. People and sessions are
+`authserver.console`'s, because what an operator does to them ends tokens; so is the audit trail, which names clients.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
 from accounts.admin_base import ConsoleAdmin, ReadOnlyAdmin
-from accounts.models import AuditEvent, Credential, Link, Revocation, VaultKey
+from accounts.models import AuditTally, Credential, Link, Revocation, VaultKey
 
 admin.site.unregister(Group)
 
@@ -84,11 +84,10 @@ class VaultKeyAdmin(ReadOnlyAdmin):
     ordering = ("-first_used_at",)
 
 
-@admin.register(AuditEvent)
-class AuditEventAdmin(ReadOnlyAdmin):
-    """Append-only for everybody, superusers included."""
+@admin.register(AuditTally)
+class AuditTallyAdmin(ReadOnlyAdmin):
+    """What the charts of the first page are drawn from."""
 
-    list_display = ("at", "event", "outcome", "reason", "actor", "user_id", "client_id", "tsid", "upstream", "address")
-    fields = (*list_display, "resource", "request_id", "detail")
-    searched = ("event", "tsid", "user_id")
-    ordering = ("-id",)
+    list_display = ("hour", "sign_ins", "exchanges")
+    fields = list_display
+    ordering = ("-hour",)

@@ -16,7 +16,7 @@ from django.db.models import Model, Q, QuerySet, UUIDField
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-from accounts import audit
+from accounts import audit, changes
 
 MAX_SEARCH = 255
 _LOOKUPS = ("", "__exact", "__isnull", "__gte", "__gt", "__lt", "__lte", "__id__exact")
@@ -62,6 +62,10 @@ class ConsoleAdmin(AnyModelAdmin):
     view_on_site = False  # no row has a page beside this one
     sortable_by = ()  # each list has the one order that an index gives; any other would sort the whole table
     searched: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
+    """Parameters of a filter form of the page's own, which decides what they may be."""
+    personal: tuple[str, ...] = ()
+    """Fields that say who somebody is: the trail, which outlives whoever is forgotten, notes only that they changed."""
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         """Only what the list's own filters ask; anything else is a 400."""
@@ -96,20 +100,25 @@ class ConsoleAdmin(AnyModelAdmin):
         return Q(**{f"{name}__startswith": term})
 
     # One audit row beside each line of Django's own history, which lives and dies with the operator's account.
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        """Django's last look at the form, before the change is logged: ours too."""
+        request.console_changes = changes.made(form, formsets or (), personal=self.personal)  # type: ignore[attr-defined]
+        return super().construct_change_message(request, form, formsets, add)
+
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
-        self._record("added", request, obj)
+        self._record("added", request, obj, changes=getattr(request, "console_changes", {}))
         return super().log_addition(request, obj, message)
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
         changed = [
             name for part in message if isinstance(part, dict) for name in part.get("changed", {}).get("fields", [])
         ]
-        self._record("changed", request, obj, fields=changed)
+        self._record("changed", request, obj, fields=changed, changes=getattr(request, "console_changes", {}))
         return super().log_change(request, obj, message)
 
     def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         for obj in queryset:
-            self._record("deleted", request, obj)
+            self._record("deleted", request, obj, changes=changes.gone(obj, personal=self.personal))
         return super().log_deletions(request, queryset)
 
     def address_of(self, request: HttpRequest) -> str | None:

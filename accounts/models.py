@@ -136,6 +136,7 @@ class Credential(models.Model):
                 name="credential_refresh_ends",
                 condition=Q(state="live", refresh_expires_at__isnull=False),
             ),
+            models.Index(fields=["-id"], name="credential_dead", condition=Q(state="dead")),
         ]
         constraints = [
             models.UniqueConstraint(fields=["user", "provider", "subject"], name="one_credential_per_upstream_subject"),
@@ -195,6 +196,7 @@ class Revocation(models.Model):
         verbose_name_plural = _("revocations at providers")
         indexes = [
             models.Index(fields=["due_at"], name="revocation_due", condition=Q(state="queued")),
+            models.Index(fields=["finished_at"], name="revocation_failed", condition=Q(state="failed")),
             models.Index(fields=["tsid"], name="revocation_tsid", condition=~Q(tsid="")),
             models.Index(fields=["user_id"], name="revocation_user"),
             models.Index(fields=["receipt"], name="revocation_receipt", condition=Q(receipt__isnull=False)),
@@ -222,6 +224,23 @@ class VaultKey(models.Model):
         return self.id
 
 
+class AppendOnly(TypeError):
+    """The audit trail is added to, and nothing in it is changed. Only retention deletes, by its own way."""
+
+
+class AppendOnlyRows(models.QuerySet["AuditEvent"]):
+    """Refuses what would change or delete rows, for whoever forgets; who can write to the database is not stopped by it."""
+
+    def update(self, **values: Any) -> int:
+        raise AppendOnly("audit events are not changed")
+
+    def bulk_update(self, *args: Any, **kwargs: Any) -> int:
+        raise AppendOnly("audit events are not changed")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise AppendOnly("audit events are deleted by retention only")
+
+
 class AuditEvent(models.Model):
     """One decision, written once and never changed: who, what, on whom, from where, why, and the result.
 
@@ -230,7 +249,7 @@ class AuditEvent(models.Model):
     """
 
     at = models.DateTimeField(db_index=True)
-    event = models.CharField(max_length=64, db_index=True)
+    event = models.CharField(max_length=64)
     outcome = models.CharField(max_length=16)
     reason = models.CharField(max_length=255, blank=True)
     actor = models.CharField(max_length=255, blank=True)
@@ -244,13 +263,51 @@ class AuditEvent(models.Model):
     receipt = models.UUIDField(null=True, blank=True)
     detail = models.JSONField(default=dict, blank=True)
 
+    objects = AppendOnlyRows.as_manager()
+
     class Meta:
         ordering = ["-id"]
+        permissions = [("export_auditevent", _("Can export the audit trail"))]
         indexes = [
-            models.Index(fields=["tsid"], name="audit_tsid", condition=~Q(tsid="")),
+            models.Index(fields=["event", "at"], name="audit_event"),
+            models.Index(fields=["tsid", "at"], name="audit_tsid", condition=~Q(tsid="")),
             models.Index(fields=["user_id", "-id"], name="audit_user", condition=Q(user_id__isnull=False)),
+            models.Index(fields=["client_id", "at"], name="audit_client", condition=~Q(client_id="")),
+            models.Index(fields=["address", "at"], name="audit_address", condition=Q(address__isnull=False)),
+            models.Index(fields=["upstream", "at"], name="audit_upstream", condition=~Q(upstream="")),
+            models.Index(
+                fields=["upstream", "at"],
+                name="audit_upstream_failed",
+                condition=Q(outcome="failed") & ~Q(upstream=""),
+            ),
             models.Index(fields=["receipt"], name="audit_receipt", condition=Q(receipt__isnull=False)),
         ]
 
     def __str__(self) -> str:
         return f"{self.event} {self.outcome}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise AppendOnly("audit events are not changed")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise AppendOnly("audit events are deleted by retention only")
+
+
+class AuditTally(models.Model):
+    """How much happened in one hour that is over: what the console's charts are drawn from, without reading the trail.
+
+    Every hour has its row, one in which nothing happened too (`accounts.tallies` counts them).
+    """
+
+    hour = models.DateTimeField(primary_key=True)  # its beginning
+    sign_ins = models.PositiveIntegerField()
+    exchanges = models.PositiveIntegerField()
+
+    class Meta:
+        verbose_name = _("hour's tally")
+        verbose_name_plural = _("hours' tallies")
+
+    def __str__(self) -> str:
+        return self.hour.strftime("%Y-%m-%d %H:%M")

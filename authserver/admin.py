@@ -11,6 +11,7 @@ from django.contrib import admin
 from authserver.console import (  # noqa: F401  # they register themselves
     app_registry,
     assertions,
+    audit,
     consents,
     initial_tokens,
     keys,

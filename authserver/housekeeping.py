@@ -12,6 +12,7 @@ from functools import partial
 
 from django.utils import timezone
 
+from accounts import tallies
 from accounts.vault import vault
 from authserver import erasure
 from authserver.housekeeping_purges import HISTORIES, PURGES, History, Purge
@@ -53,6 +54,7 @@ def steps() -> Iterator[Step]:
     yield Step("unused registrations", 60 * MINUTE, 100, _unused)
     yield Step("forgotten people", 60 * MINUTE, 50, _forgotten)
     yield Step("signing keys", 10 * MINUTE, 1, _turn_signing_keys, once=True)
+    yield Step("hours of the audit trail", 5 * MINUTE, 24, _count_hours)  # before the trail is shortened
     for history in HISTORIES:
         yield Step(history.what, 5 * MINUTE, 1000, partial(_purge, history))
     for purge in PURGES:
@@ -85,6 +87,10 @@ def _turn_signing_keys(limit: int) -> Counter[str]:
     return Counter(
         published=int(bool(turn.published)), now_signing=int(bool(turn.activated)), removed=len(turn.removed)
     )
+
+
+def _count_hours(limit: int) -> Counter[str]:
+    return Counter(counted=tallies.count_hours(now=timezone.now(), limit=limit))
 
 
 def _purge(purge: Purge | History, limit: int) -> Counter[str]:

@@ -103,10 +103,11 @@ def release(
 def _event_of(asker: Asker, whose: Whose, one: Released) -> audit.Event:
     if isinstance(one.outcome, Fresh):
         return _event(asker, whose, one.provider.name, "ok", "")
-    return _event(asker, whose, one.provider.name, "failed", state_of(one.outcome))
+    why = {"why": one.outcome.reason} if isinstance(one.outcome, TemporarilyUnavailable) else {}
+    return _event(asker, whose, one.provider.name, "failed", state_of(one.outcome), **why)
 
 
-def _event(asker: Asker, whose: Whose, upstream: str, outcome: str, reason: str) -> audit.Event:
+def _event(asker: Asker, whose: Whose, upstream: str, outcome: str, reason: str, **detail: str) -> audit.Event:
     return audit.Event(
         "vault.release",
         outcome=outcome,
@@ -118,6 +119,7 @@ def _event(asker: Asker, whose: Whose, upstream: str, outcome: str, reason: str)
         resource=whose.resource,
         upstream=upstream,
         address=asker.address,
+        detail=detail,
     )
 
 

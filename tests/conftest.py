@@ -30,6 +30,7 @@ django.setup()  # here, so that a conftest.py further down may import models
 from accounts.vault import vault  # noqa: E402 - they need the settings
 from accounts.vault.sealing import sealing  # noqa: E402
 from authserver import keys  # noqa: E402
+from authserver.console.home import facts  # noqa: E402
 from upstream import revoke  # noqa: E402
 
 NEEDS_POSTGRES = {"postgres_url", "two_servers"}
@@ -82,6 +83,7 @@ def _no_key_of_another_test() -> None:
     for kept in (keys.signer, sealing, vault):
         kept.cache_clear()
     revoke.forget()
+    facts.forget()
 
 
 @pytest.fixture(scope="session")

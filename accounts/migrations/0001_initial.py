@@ -138,7 +138,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("at", models.DateTimeField(db_index=True)),
-                ("event", models.CharField(db_index=True, max_length=64)),
+                ("event", models.CharField(max_length=64)),
                 ("outcome", models.CharField(max_length=16)),
                 ("reason", models.CharField(blank=True, max_length=255)),
                 ("actor", models.CharField(blank=True, max_length=255)),
@@ -154,13 +154,47 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-id"],
+                "permissions": [("export_auditevent", "Can export the audit trail")],
                 "indexes": [
-                    models.Index(condition=models.Q(("tsid", ""), _negated=True), fields=["tsid"], name="audit_tsid"),
+                    models.Index(fields=["event", "at"], name="audit_event"),
+                    models.Index(
+                        condition=models.Q(("tsid", ""), _negated=True), fields=["tsid", "at"], name="audit_tsid"
+                    ),
                     models.Index(
                         condition=models.Q(("user_id__isnull", False)), fields=["user_id", "-id"], name="audit_user"
                     ),
+                    models.Index(
+                        condition=models.Q(("client_id", ""), _negated=True),
+                        fields=["client_id", "at"],
+                        name="audit_client",
+                    ),
+                    models.Index(
+                        condition=models.Q(("address__isnull", False)), fields=["address", "at"], name="audit_address"
+                    ),
+                    models.Index(
+                        condition=models.Q(("upstream", ""), _negated=True),
+                        fields=["upstream", "at"],
+                        name="audit_upstream",
+                    ),
+                    models.Index(
+                        condition=models.Q(("outcome", "failed"), models.Q(("upstream", ""), _negated=True)),
+                        fields=["upstream", "at"],
+                        name="audit_upstream_failed",
+                    ),
                     models.Index(condition=models.Q(("receipt__isnull", False)), fields=["receipt"], name="audit_receipt"),
                 ],
+            },
+        ),
+        migrations.CreateModel(
+            name="AuditTally",
+            fields=[
+                ("hour", models.DateTimeField(primary_key=True, serialize=False)),
+                ("sign_ins", models.PositiveIntegerField()),
+                ("exchanges", models.PositiveIntegerField()),
+            ],
+            options={
+                "verbose_name": "hour's tally",
+                "verbose_name_plural": "hours' tallies",
             },
         ),
         migrations.CreateModel(
@@ -232,6 +266,9 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "revocations at providers",
                 "indexes": [
                     models.Index(condition=models.Q(("state", "queued")), fields=["due_at"], name="revocation_due"),
+                    models.Index(
+                        condition=models.Q(("state", "failed")), fields=["finished_at"], name="revocation_failed"
+                    ),
                     models.Index(
                         condition=models.Q(("tsid", ""), _negated=True), fields=["tsid"], name="revocation_tsid"
                     ),
@@ -307,6 +344,10 @@ class Migration(migrations.Migration):
                 fields=["refresh_expires_at"],
                 name="credential_refresh_ends",
             ),
+        ),
+        migrations.AddIndex(
+            model_name="credential",
+            index=models.Index(condition=models.Q(("state", "dead")), fields=["-id"], name="credential_dead"),
         ),
         migrations.AddConstraint(
             model_name="credential",

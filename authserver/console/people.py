@@ -35,6 +35,7 @@ class PersonAdmin(ConsoleAdmin, UserAdmin):  # type: ignore[type-arg]  # generic
     """
 
     actions = ("forget",)
+    personal = ("username", "name", "email")
     list_display = ("username", "email", "name", "is_active", "is_staff", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser")
     searched = ("id", "username", "email")

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
@@ -17,6 +18,12 @@ class ConsoleSite(admin.AdminSite):
     site_title = "Authserver"
     index_title = _("Console")
     enable_nav_sidebar = True
+    index_template = "admin/home.html"
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        from authserver.console import home  # it needs the models
+
+        return super().index(request, {**home.context(request), **(extra_context or {})})
 
     def get_urls(self) -> list[Any]:
         """Without "view on site": no row has a page beside the console's, and for DOT's models Django answers 500."""

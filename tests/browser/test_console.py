@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 @pytest.fixture
 def console(page: Page, demo_server: Server) -> Page:
     """The console's first page, signed in as the administrator that the first start made and printed."""
-    password = re.search(r"password  (\S+)", demo_server.log)
-    assert password, demo_server.log
-    page.goto(f"{demo_server.issuer}/admin/")
+    return signed_in(page, demo_server)
+
+
+def signed_in(page: Page, server: Server) -> Page:
+    password = re.search(r"password  (\S+)", server.log)
+    assert password, server.log
+    page.goto(f"{server.issuer}/admin/")
     page.get_by_label("Username:").fill("admin")
     page.get_by_label("Password:").fill(password[1])
     page.get_by_role("button", name="Log in").click()

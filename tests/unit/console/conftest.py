@@ -17,7 +17,7 @@ from django.utils import timezone
 from social_django.models import UserSocialAuth
 
 from accounts import audit
-from accounts.models import AuditEvent, Credential, Link, Revocation, TokenSession, User, VaultKey
+from accounts.models import AuditEvent, AuditTally, Credential, Link, Revocation, TokenSession, User, VaultKey
 from authserver.models import (
     AccessToken,
     App,
@@ -122,6 +122,7 @@ def everything(db: None) -> Everything:
         Grant.objects.get(),
         ResourceUpstream.objects.get(),
         AuditEvent.objects.all()[0],
+        AuditTally.objects.create(hour=now.replace(minute=0, second=0, microsecond=0), sign_ins=1, exchanges=1),
         Group.objects.create(name="operators"),
         Policy.objects.create(lifetimes={"code": 30}),
         MaintenanceRun.objects.create(at=now),

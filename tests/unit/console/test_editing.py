@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent
 from authserver.client_authentication import check_client, presented
 from authserver.models import Client, Resource, ResourceServer
-from tests.harness.approval import approve, make_client, make_provider, make_resource, post
+from tests.harness.approval import approve, make_client, make_provider, make_resource, make_user, post
 from tests.unit.console.crawl import ROOT
 from upstream import identities, providers
 from upstream.models import Provider
@@ -279,13 +279,40 @@ def test_a_new_default_ends_the_old_one(superuser: Http) -> None:
     assert [resource.identifier for resource in Resource.objects.filter(default=True)] == [MCP["identifier"]]
 
 
-def test_every_change_leaves_an_audit_row_without_values(superuser: Http) -> None:
+def test_every_change_leaves_an_audit_row_with_what_was_and_what_is_but_no_secret(superuser: Http) -> None:
     superuser.post(f"{PROVIDERS}add/", GITHUB)
     superuser.post(f"{PROVIDERS}{Provider.objects.get().pk}/change/", GITHUB | {"client_id": "Iv1.def"})
     added, changed = AuditEvent.objects.filter(event__startswith="console.").order_by("id")
     assert (added.event, added.actor, added.detail["model"]) == ("console.added", "root", "upstream.provider")
+    assert added.detail["changes"]["scopes"] == [[], ["repo"]]
     assert (changed.event, changed.address) == ("console.changed", "127.0.0.1")
+    assert changed.detail["changes"] == {
+        "client_id": ["Iv1.abc", "Iv1.def"],
+        "new_client_secret": ["(secret)", "(secret)"],
+    }
     assert "canary" not in str([added.detail, changed.detail])
+
+
+def test_what_is_edited_beside_a_row_is_in_the_trail_with_it(superuser: Http) -> None:
+    resource, provider = make_resource(), make_provider("github")
+    change = f"{RESOURCES}{resource.pk}/change/"
+    inline = {"upstreams-0-provider": provider.pk, "upstreams-0-scopes": '["repo"]', "upstreams-0-position": "0"}
+    form = MCP | {"identifier": resource.identifier, "upstreams-TOTAL_FORMS": "1", "name": "Renamed"}
+    assert superuser.post(change, form | inline).status_code == 302
+    detail = AuditEvent.objects.get(event="console.changed").detail
+    assert detail["changes"]["name"] == [resource.name, "Renamed"]
+    assert [detail["changes"][name][1] for name in detail["changes"] if name.endswith(".scopes")] == [["repo"]]
+
+
+def test_the_trail_does_not_note_who_a_person_was_nor_their_password(superuser: Http) -> None:
+    person = make_user()
+    page = f"{ROOT}accounts/user/{person.pk}/"
+    superuser.post(f"{page}change/", {"username": "canary-name", "email": "canary@example.com", "is_active": "on"})
+    superuser.post(f"{page}password/", {"password1": "canary word for her", "password2": "canary word for her"})
+    renamed, password = AuditEvent.objects.filter(event="console.changed").order_by("id")
+    assert renamed.detail["changes"]["email"] == [None, "(personal)"]
+    assert set(map(str, password.detail["changes"].values())) == {"['(secret)', '(secret)']"}
+    assert "canary" not in str([renamed.detail, password.detail])
 
 
 def act(http: Http, action: str, client: Client) -> None:
