@@ -21,6 +21,7 @@ from authserver.console import (  # noqa: F401  # they register themselves
     providers,
     resources,
     sessions,
+    trace,
 )
 from authserver.models import IDToken
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import models, transaction
 
 from accounts.models import AuditEvent, BrowserSession, Revocation, TokenSession
-from authserver import policy
+from authserver import policy, refusals
 from authserver.models import (
     AccessToken,
     ApprovalRequest,
@@ -21,6 +22,7 @@ from authserver.models import (
     PendingAuthorization,
     PendingConnection,
     RefreshToken,
+    Refusal,
     UsedAssertion,
 )
 from upstream.models import Visit
@@ -44,12 +46,28 @@ class Purge:
         to it."""
         manager = self.model._default_manager
         with transaction.atomic():
-            over = manager.filter(**{f"{self.ended_at}__lte": now - self.kept}).order_by(self.ended_at)
+            over = self._over(manager, now).order_by(self.ended_at)
             keys = list(over.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
             if keys:  # one DELETE: `QuerySet.delete` would fetch the rows first, to look for what hangs on them
                 rows = manager.filter(pk__in=keys)
                 rows._raw_delete(rows.db)
         return len(keys)
+
+    def _over(self, manager: models.Manager[Any], now: datetime) -> models.QuerySet[Any]:
+        return manager.filter(**{f"{self.ended_at}__lte": now - self.kept})
+
+
+@dataclass(frozen=True)
+class BoundedPurge(Purge):
+    """And no more than about `most` rows, however young: told by their numbers, which is no count."""
+
+    most: int = 0
+
+    def _over(self, manager: models.Manager[Any], now: datetime) -> models.QuerySet[Any]:
+        newest: int = manager.order_by("-pk").values_list("pk", flat=True).first() or 0
+        return manager.filter(
+            models.Q(**{f"{self.ended_at}__lte": now - self.kept}) | models.Q(pk__lte=newest - self.most)
+        )
 
 
 @dataclass(frozen=True)
@@ -82,5 +100,6 @@ PURGES: Sequence[Purge] = (
     Purge("refresh tokens", RefreshToken, "expires_at"),
     Purge("used client assertions", UsedAssertion, "expires_at"),
     Purge("initial access tokens", InitialAccessToken, "expires_at"),
+    BoundedPurge("refused requests", Refusal, "at", refusals.KEPT, most=refusals.MOST_KEPT),
     Purge("receipts of revocations", Revocation, "finished_at", RECEIPTS_KEPT),
 )

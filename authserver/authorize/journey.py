@@ -17,7 +17,7 @@ from django.urls import reverse
 from accounts import audit
 from accounts.models import User
 from accounts.vault.base import NotConnected
-from authserver import languages, policy, session_caps
+from authserver import languages, policy, refusals, session_caps
 from authserver.authorize import obstacles, pages
 from authserver.authorize.finish import AlreadyFinished, SignedOut, finish
 from authserver.authorize.obstacles import Obstacle
@@ -35,7 +35,12 @@ from upstream.models import Provider, Visit
 
 
 def begin(
-    asked: AuthorizationRequest, ticket: Ticket, skipped: Collection[str], *, now: datetime
+    asked: AuthorizationRequest,
+    ticket: Ticket,
+    skipped: Collection[str],
+    *,
+    address: str | None = None,
+    now: datetime,
 ) -> PendingAuthorization | None:
     """The row of an approval, with the upstreams that the person left out.
 
@@ -51,6 +56,7 @@ def begin(
         user_id=User._meta.pk.to_python(ticket.person) if ticket.person else None,  # compared with a user's own key
         parameters={"raw": settled, "signed_in": False, "visited": [], "skipped": sorted(skipped), "choose": []},
         approved_at=now,
+        address=address,
         expires_at=now + timedelta(seconds=policy.current().lifetimes.pending),
     )
     try:
@@ -98,16 +104,19 @@ def advance(
     user = signed_in(request)
     fresh = bool(progress["signed_in"])
     if user is not None and pending.user_id is not None and user.pk != pending.user_id:
+        refusals.note(request, refusals.Step.AUTHORIZE, "somebody_else", client_id=asked.client.client_id)
         return pages.somebody_else(request, asked)
     will_do = user is not None and not asked.wants_new_sign_in and asked.is_for(user)
     if user is None or (not fresh and not (will_do and is_recent_enough(request, asked.max_age, now=now))):
         return sign_in(request, asked, pending, chosen=chosen, now=now)
     if not asked.is_for(user):
         error = OAuthError("login_required", "Somebody else signed in than id_token_hint names.")
+        refusals.note_error(request, refusals.Step.AUTHORIZE, error, client_id=asked.client.client_id)
         return leave(request, error_url(asked.destination, error), app_name=asked.client.name, is_error=True)
     if not may_reach(user, asked.resource.allow):
         audit.record("authorization.refused", outcome="refused", reason="resource_allow", user_id=user.pk,
                      client_id=asked.client.client_id, resource=asked.resource.identifier)  # fmt: skip
+        refusals.note(request, refusals.Step.AUTHORIZE, "resource_allow", client_id=asked.client.client_id)
         return pages.not_allowed(request, asked)
     connections = Connections(user)
     for entry in connections.missing(asked, progress["skipped"]):
@@ -150,6 +159,7 @@ def sign_in(
     choices = sign_in_choices(asked)
     provider = next((p for p in choices if p.name == chosen), choices[0] if choices else None)
     if provider is None:
+        refusals.note(request, refusals.Step.AUTHORIZE, "no_provider", client_id=asked.client.client_id)
         return pages.nobody_can_sign_in(request, asked)
     return visit(request, asked, pending, provider, Visit.Purpose.SIGN_IN, user=None, now=now)
 

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import audit
 from accounts.browser import browser_hash
-from authserver import admission, languages, limits, policy
+from authserver import admission, languages, limits, policy, refusals
 from authserver.addresses import client_address, network_of
 from authserver.admission import Admission
 from authserver.authorize import approval, checks, consent, journey, obstacles, pages, ticket
@@ -29,6 +29,7 @@ from authserver.errors import OAuthError
 from authserver.models import PendingAuthorization
 from authserver.parameters import form, query
 from authserver.people import is_recent_enough, signed_in
+from authserver.refusals import Step
 from authserver.responses import Redirect, leave, page, private
 from upstream import visits
 from upstream.models import Visit
@@ -50,6 +51,7 @@ def authorize(request: HttpRequest) -> HttpResponse:
             else query(request, checks.PARAMETERS)
         )
     except OAuthError as error:
+        refusals.note_error(request, Step.AUTHORIZE, error, client_id=request.GET.get("client_id", ""))
         return malformed(request, error)
     languages.speak(given.get("ui_locales", ""))
     wait_seconds = limits.hit("authorize", network_of(client_address(request)))
@@ -94,7 +96,7 @@ def start(request: HttpRequest, raw: dict[str, str]) -> HttpResponse:
             else consent.show(request, asked)
         )
     approval = ticket.Ticket(uuid.uuid4(), asked.raw, browser, str(person.pk))
-    pending = journey.begin(asked, approval, skipped, now=now)
+    pending = journey.begin(asked, approval, skipped, address=client_address(request), now=now)
     return pages.gone(request) if pending is None else journey.advance(request, asked, pending, now=now)
 
 
@@ -108,7 +110,9 @@ def checked(request: HttpRequest, raw: dict[str, str], *, now: datetime) -> Auth
         return asked
     if "none" in asked.prompt:
         return tell(request, asked, "access_denied", "The app has not been let in by the server's operator.")
-    return approval.show(request, asked) if admitted is Admission.WAITS else pages.not_here(request, asked)
+    waits = admitted is Admission.WAITS
+    refusals.note(request, Step.AUTHORIZE, "waits" if waits else "not_here", client_id=asked.client.client_id)
+    return approval.show(request, asked) if waits else pages.not_here(request, asked)
 
 
 def validated(request: HttpRequest, raw: dict[str, str], *, now: datetime) -> AuthorizationRequest | HttpResponse:
@@ -116,8 +120,12 @@ def validated(request: HttpRequest, raw: dict[str, str], *, now: datetime) -> Au
     try:
         return checks.check(raw, now=now, network=network_of(client_address(request)))
     except checks.Unanswerable as problem:
+        known = problem.client.client_id if problem.client else raw.get("client_id", "")
+        refusals.note(request, Step.AUTHORIZE, problem.problem, reason=problem.reason, client_id=known)
         return pages.unanswerable(request, problem)
     except checks.Refused as refused:
+        client_id = refused.destination.client.client_id
+        refusals.note_error(request, Step.AUTHORIZE, refused.error, client_id=client_id)
         return leave(request, error_url(refused.destination, refused.error), is_error=True)
 
 
@@ -141,7 +149,7 @@ def decide(request: HttpRequest, given: dict[str, str]) -> HttpResponse:
     if given.get("decision") != "approve" or answer.shown != consent.digest(asked):
         return consent.show(request, asked)  # what changed since is theirs to read first
     skipped = [name for name in answer.offered if f"{CONNECT}{name}" not in given]
-    pending = journey.begin(asked, answer, skipped, now=now)
+    pending = journey.begin(asked, answer, skipped, address=client_address(request), now=now)
     if pending is None:
         return pages.gone(request)
     if pending.finished_at is not None:
@@ -158,10 +166,13 @@ def resume(request: HttpRequest, pending_id: uuid.UUID) -> HttpResponse:
     if pending is not None:
         languages.speak(pending.parameters["raw"].get("ui_locales", ""))
     if pending is None or browser_hash(request) != pending.browser_hash:
+        client_id = pending.client.client_id if pending else ""
+        refusals.note(request, Step.AUTHORIZE, "not_this_browser", client_id=client_id)
         return pages.not_this_browser(request)
     if pending.finished_at is not None:
         return pages.already_answered(request)
     if pending.expires_at <= now:
+        refusals.note(request, Step.AUTHORIZE, "expired", client_id=pending.client.client_id)
         return pages.expired(request, pending.parameters["raw"])
     asked = checked(request, pending.parameters["raw"], now=now)
     if isinstance(asked, HttpResponse):
@@ -209,10 +220,13 @@ def read_ticket(request: HttpRequest, unverified: str) -> ticket.Ticket | HttpRe
         found = ticket.loads(unverified, max_age_seconds=policy.current().lifetimes.pending)
     except ticket.Expired as late:
         languages.speak(late.raw.get("ui_locales", ""))
+        refusals.note(request, Step.AUTHORIZE, "expired", client_id=late.raw.get("client_id", ""))
         return pages.expired(request, late.raw)
     if found is not None:
         languages.speak(found.raw.get("ui_locales", ""))
     if found is None or browser_hash(request) != found.browser_hash:
+        client_id = found.raw.get("client_id", "") if found else ""
+        refusals.note(request, Step.AUTHORIZE, "not_this_browser", client_id=client_id)
         return pages.not_this_browser(request)
     return found
 
@@ -224,7 +238,9 @@ def visited(request: HttpRequest) -> Visit | None:
 
 def tell(request: HttpRequest, asked: AuthorizationRequest, error: str, description: str) -> HttpResponse:
     """An error for the client, at its redirect URI."""
-    url = error_url(asked.destination, OAuthError(error, description))
+    told = OAuthError(error, description)
+    refusals.note_error(request, Step.AUTHORIZE, told, client_id=asked.client.client_id)
+    url = error_url(asked.destination, told)
     return leave(request, url, app_name=asked.client.name, is_error=True)
 
 

@@ -27,10 +27,11 @@ class ConsoleSite(admin.AdminSite):
 
     def get_urls(self) -> list[Any]:
         """Without "view on site": no row has a page beside the console's, and for DOT's models Django answers 500."""
-        from authserver.console import doctor, receipts  # they need the site
+        from authserver.console import doctor, receipts, trace  # they need the site
 
         ours = [
             path("receipts/<uuid:receipt>/", self.admin_view(receipts.show), name="receipt"),
+            path("trace/", self.admin_view(trace.show), name="trace"),
             path("doctor/", self.admin_view(doctor.show), name="doctor"),
         ]
         return [*ours, *(pattern for pattern in super().get_urls() if getattr(pattern, "name", None) != "view_on_site")]

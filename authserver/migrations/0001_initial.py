@@ -97,6 +97,37 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Refusal",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField(db_index=True)),
+                (
+                    "step",
+                    models.CharField(
+                        choices=[("register", "registration"), ("authorize", "authorization"), ("token", "token")],
+                        max_length=12,
+                    ),
+                ),
+                ("error", models.CharField(max_length=64)),
+                ("reason", models.CharField(blank=True, max_length=255)),
+                ("client_id", models.CharField(blank=True, max_length=255)),
+                ("address", models.GenericIPAddressField(blank=True, null=True)),
+                ("request_id", models.CharField(blank=True, max_length=64)),
+            ],
+            options={
+                "verbose_name": "refused request",
+                "verbose_name_plural": "refused requests",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("client_id", ""), _negated=True),
+                        fields=["client_id", "-id"],
+                        name="refusal_client",
+                    ),
+                    models.Index(fields=["address", "-id"], name="refusal_address"),
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="Policy",
             fields=[
                 ("id", models.PositiveSmallIntegerField(default=1, editable=False, primary_key=True, serialize=False)),
@@ -458,6 +489,7 @@ class Migration(migrations.Migration):
                 ("approved_at", models.DateTimeField()),
                 ("expires_at", models.DateTimeField(db_index=True)),
                 ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("address", models.GenericIPAddressField(blank=True, null=True)),
                 (
                     "client",
                     models.ForeignKey(
@@ -712,5 +744,25 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "requests for approval",
                 "constraints": [models.UniqueConstraint(fields=("app", "resource", "browser_hash"), name="one_approval_request_a_browser")],
             },
+        ),
+        migrations.AddIndex(
+            model_name="client",
+            index=models.Index(
+                condition=models.Q(("registration_address__isnull", False)),
+                fields=["registration_address", "-created"],
+                name="client_address",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="pendingauthorization",
+            index=models.Index(fields=["client", "-approved_at"], name="pending_client"),
+        ),
+        migrations.AddIndex(
+            model_name="pendingauthorization",
+            index=models.Index(fields=["user_id", "-approved_at"], name="pending_user"),
+        ),
+        migrations.AddIndex(
+            model_name="pendingauthorization",
+            index=models.Index(fields=["address", "-approved_at"], name="pending_address"),
         ),
     ]

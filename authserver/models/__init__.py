@@ -8,6 +8,7 @@ from authserver.models.clients import MAX_URI, Client, InitialAccessToken, UsedA
 from authserver.models.operation import MaintenanceRun, Policy, SigningKey
 from authserver.models.resources import Resource, ResourceServer, ResourceUpstream
 from authserver.models.tokens import AccessToken, Grant, IDToken, RefreshToken
+from authserver.models.trace import Refusal
 
 __all__ = [
     "MAX_URI",
@@ -24,6 +25,7 @@ __all__ = [
     "PendingConnection",
     "Policy",
     "RefreshToken",
+    "Refusal",
     "Resource",
     "ResourceServer",
     "ResourceUpstream",

@@ -49,9 +49,15 @@ class PendingAuthorization(models.Model):
     approved_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)  # of the browser that approved
 
     class Meta:
         verbose_name = _("pending authorization")
+        indexes = [
+            models.Index(fields=["client", "-approved_at"], name="pending_client"),
+            models.Index(fields=["user_id", "-approved_at"], name="pending_user"),
+            models.Index(fields=["address", "-approved_at"], name="pending_address"),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)

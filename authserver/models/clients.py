@@ -53,6 +53,11 @@ class Client(AbstractApplication):
             ),
             models.Index(fields=["cimd_fetched_at"], name="client_documents", condition=Q(registration_source="cimd")),
             models.Index(fields=["likeness", "created"], name="client_likeness", condition=~Q(likeness="")),
+            models.Index(
+                fields=["registration_address", "-created"],
+                name="client_address",
+                condition=Q(registration_address__isnull=False),
+            ),
         ]
 
     def clean(self) -> None:

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from accounts import audit
-from authserver import cascade, client_registry, limits, redirects
+from authserver import cascade, client_registry, limits, redirects, refusals
 from authserver.addresses import client_address, network_of
 from authserver.client_authentication import secret_matches
 from authserver.client_metadata import SECRET_METHODS, ClientMetadata
@@ -55,6 +55,14 @@ def _answering(view: View) -> View:
 @_answering
 def register(request: HttpRequest) -> HttpResponse:
     """Register a client under an id of our choosing (RFC 7591 section 3)."""
+    try:
+        return _registered(request)
+    except OAuthError as error:
+        refusals.note_error(request, refusals.Step.REGISTER, error)
+        raise
+
+
+def _registered(request: HttpRequest) -> HttpResponse:
     limits.enforce("register", network_of(client_address(request)))
     now = timezone.now()
     admission = modes.admit(request.META.get("HTTP_AUTHORIZATION", ""), now=now)

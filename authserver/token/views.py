@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import cast
 
 import structlog
+from django.core.exceptions import SuspiciousOperation
 from django.db import DatabaseError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from django.views import View
 from oauth2_provider.views.mixins import OAuthLibMixin
 from oauthlib.oauth2 import OAuth2Error
 
+from authserver import refusals
+from authserver.client_authentication import presented
 from authserver.cors import cross_origin
 from authserver.endpoint import limited
 from authserver.errors import OAuthError, render
 from authserver.failures import PASSING, try_again
+from authserver.grant_types import TOKEN_EXCHANGE
 
 log = structlog.get_logger("oauth.token")
 
@@ -27,11 +33,10 @@ class TokenView(OAuthLibMixin, View):
         try:
             _, _, body, status = self.create_token_response(request)
         except OAuthError as error:
-            return render(limited(error, request))
+            return refused(request, limited(error, request))
         except OAuth2Error as error:
-            return render(
-                OAuthError(error.error or "invalid_request", error.description or "Refused.", status=error.status_code)
-            )
+            words = error.description or "Refused."
+            return refused(request, OAuthError(error.error or "invalid_request", words, status=error.status_code))
         except PASSING as error:
             return render(try_again(error))
         except DatabaseError as error:
@@ -42,7 +47,39 @@ class TokenView(OAuthLibMixin, View):
         response["Pragma"] = "no-cache"
         if status != 200:
             log.info("refused", status=status, body=body)
+            note(request, OAuthError(_error_of(body), "", status=status))
         return response
+
+
+def refused(request: HttpRequest, error: OAuthError) -> HttpResponse:
+    """The answer, and the note of it; not of an exchange, whose refusals are in the audit trail."""
+    note(request, error)
+    return render(error)
+
+
+def note(request: HttpRequest, error: OAuthError) -> None:
+    try:
+        form = request.POST
+    except (UnreadablePostError, SuspiciousOperation, MultiPartParserError):
+        form = QueryDict()
+    if form.get("grant_type") != TOKEN_EXCHANGE:
+        refusals.note_error(request, refusals.Step.TOKEN, error, client_id=claimed_client(request, form))
+
+
+def claimed_client(request: HttpRequest, form: QueryDict) -> str:
+    """Who the caller says it is, unchecked; empty where that cannot be read."""
+    given = {"client_id": value} if (value := form.get("client_id")) else {}
+    try:
+        return presented(request.META.get("HTTP_AUTHORIZATION", ""), given).client_ids[0]
+    except (OAuthError, IndexError):
+        return given.get("client_id", "")
+
+
+def _error_of(body: str) -> str:
+    try:
+        return str(json.loads(body)["error"])
+    except (ValueError, KeyError, TypeError):
+        return "invalid_request"
 
 
 _view = cast("Callable[..., HttpResponse]", TokenView.as_view())

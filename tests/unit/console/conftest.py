@@ -30,6 +30,7 @@ from authserver.models import (
     PendingConnection,
     Policy,
     RefreshToken,
+    Refusal,
     ResourceServer,
     ResourceUpstream,
     SigningKey,
@@ -126,6 +127,7 @@ def everything(db: None) -> Everything:
         Group.objects.create(name="operators"),
         Policy.objects.create(lifetimes={"code": 30}),
         MaintenanceRun.objects.create(at=now),
+        Refusal.objects.create(at=now, step="token", error="invalid_grant"),
         UsedAssertion.objects.create(digest="0" * 64, expires_at=soon),
         InitialAccessToken.objects.create(
             label="pipeline", token_hash=f"{CANARY}-initial", created_at=now, expires_at=soon

@@ -31,7 +31,15 @@ def model_urls(everything: Everything) -> list[str]:
 def site_urls(everything: Everything) -> list[str]:
     """Everything else: the index, each app's, the autocomplete, what is not there."""
     apps = {model._meta.app_label for model in admin.site._registry}
-    names = [*OPEN, *OWN, f"{ROOT}autocomplete/", f"{ROOT}doctor/", f"{ROOT}r/1/1/", f"{ROOT}nothing/here/"]
+    names = [
+        *OPEN,
+        *OWN,
+        f"{ROOT}autocomplete/",
+        f"{ROOT}doctor/",
+        f"{ROOT}trace/",
+        f"{ROOT}r/1/1/",
+        f"{ROOT}nothing/here/",
+    ]
     return [*names, *(f"{ROOT}{app}/" for app in sorted(apps))]
 
 

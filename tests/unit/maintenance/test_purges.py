@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import AuditEvent, BrowserSession, Revocation, TokenSession
-from authserver import cascade
+from authserver import cascade, refusals
 from authserver.housekeeping_purges import HISTORIES, KEPT, PURGES, RECEIPTS_KEPT, Purge
 from authserver.models import (
     AccessToken,
@@ -27,6 +27,7 @@ from authserver.models import (
     PendingAuthorization,
     PendingConnection,
     RefreshToken,
+    Refusal,
     UsedAssertion,
 )
 from tests.harness.approval import Approval, approve, make_client, make_provider, make_resource, post
@@ -118,6 +119,10 @@ def receipt(given: Approval, ended_at: datetime, **fields: Any) -> Model:
     )  # fmt: skip
 
 
+def refusal(given: Approval, ended_at: datetime) -> Model:
+    return Refusal.objects.create(at=ended_at, step="token", error="invalid_grant")
+
+
 KINDS: dict[type[Model], Make] = {
     PendingAuthorization: pending_authorization,
     ApprovalRequest: approval_request,
@@ -129,8 +134,10 @@ KINDS: dict[type[Model], Make] = {
     RefreshToken: refresh_token,
     UsedAssertion: used_assertion,
     InitialAccessToken: initial_access_token,
+    Refusal: refusal,
     Revocation: receipt,
 }
+KEPT_LONGER = {Refusal: refusals.KEPT, Revocation: RECEIPTS_KEPT}
 
 
 def of(model: type[Model]) -> Purge:
@@ -145,7 +152,7 @@ def test_each_purge_has_a_test_of_its_own() -> None:
 def test_what_is_over_for_long_enough_goes_and_nothing_else(model: type[Model]) -> None:
     given = approve()
     keep = of(model).kept
-    assert keep == (RECEIPTS_KEPT if model is Revocation else KEPT)
+    assert keep == KEPT_LONGER.get(model, KEPT)
     over = KINDS[model](given, NOW - keep)
     recent = KINDS[model](given, NOW - keep + timedelta(seconds=1))
     assert of(model).batch(now=NOW, limit=10) == 1
@@ -190,7 +197,7 @@ def test_a_lineage_in_use_and_its_session_stay() -> None:
     approval = approve()
     tokens = approval.redeem()
     later = timezone.now() + timedelta(days=2)
-    assert [purge.batch(now=later, limit=10) for purge in PURGES] == [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]  # its code
+    assert [purge.batch(now=later, limit=10) for purge in PURGES] == [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]  # its code
     assert post(approval.refresh_form(tokens["refresh_token"])).status_code == 200
 
 
