@@ -121,13 +121,17 @@ class ClientAdmin(ShownOnceMixin, ConsoleAdmin):
             obj.client_id = generate_client_id()
         super().save_model(request, obj, form, change)
 
-    @admin.action(permissions=["change"], description=gettext_lazy("Disable selected clients"))
+    def has_switch_permission(self, request: HttpRequest) -> bool:
+        """To stop a client, and to let it go on, is less than to change what it may do."""
+        return request.user.has_perm("authserver.switch_client") or request.user.has_perm("authserver.change_client")
+
+    @admin.action(permissions=["switch"], description=gettext_lazy("Disable selected clients"))
     def disable(self, request: HttpRequest, queryset: QuerySet[Client]) -> None:
         """At once, for every endpoint; sessions are frozen, not ended, so that enabling is a way back."""
         stopped = self._switch(request, queryset.filter(disabled_at=None), "client.disabled")
         self.message_user(request, _("Disabled %d clients.") % stopped, messages.SUCCESS)
 
-    @admin.action(permissions=["change"], description=gettext_lazy("Enable selected clients"))
+    @admin.action(permissions=["switch"], description=gettext_lazy("Enable selected clients"))
     def enable(self, request: HttpRequest, queryset: QuerySet[Client]) -> None:
         started = self._switch(request, queryset.exclude(disabled_at=None), "client.enabled")
         self.message_user(request, _("Enabled %d clients.") % started, messages.SUCCESS)

@@ -302,6 +302,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "client",
+                "permissions": [("switch_client", "Can disable and enable client")],
                 "abstract": False,
             },
         ),

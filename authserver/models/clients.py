@@ -47,6 +47,7 @@ class Client(AbstractApplication):
     class Meta(AbstractApplication.Meta):
         abstract = False
         verbose_name = _("client")
+        permissions = [("switch_client", "Can disable and enable client")]
         indexes = [
             models.Index(
                 fields=["last_used_at", "created"], name="client_unused", condition=Q(registration_source="dcr")

@@ -12,6 +12,7 @@ import yaml
 from authserver.configuration import document as configuration
 from authserver.configuration.applying import apply
 from authserver.configuration.problems import Problems
+from authserver.console import roles
 from authserver.env import table
 from authserver.exchange.grant import check_shape
 from tests.documentation.documents import DOCUMENTS, README, ROOT, fenced, name
@@ -30,6 +31,11 @@ def secrets_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_environment_table_is_the_one_the_code_gives() -> None:
     [written] = re.findall(r"^\| variable \|.*\n(?:\|.*\n)+", README.read_text(), re.MULTILINE)
     assert written.strip() == table(), "put what `python -m authserver.env` prints in its place"
+
+
+def test_the_table_of_roles_is_the_one_the_code_gives() -> None:
+    [written] = re.findall(r"^\| may \|.*\n(?:\|.*\n)+", (ROOT / "docs/console-roles.md").read_text(), re.MULTILINE)
+    assert written.strip() == roles.table(), "put what `authserver.console.roles.table()` gives in its place"
 
 
 @pytest.mark.django_db
