@@ -248,6 +248,7 @@ RATE_LIMITS = {
     "client_authentication": "10/minute",  # failures, by client and by address
     "logout": "60/minute",  # by address
     "backchannel_logout": "600/minute",  # by address: a provider that closes signs everybody out at once
+    "admin_login": "10/minute",  # by account name, and by network
     "approval": "10/minute",  # by address: requests for an app's approval
     "approval_state": "600/minute",  # by address: pages that wait for the answer
 }

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import path
+from django.urls import path, reverse
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
 
 from authserver.addresses import client_address
 
@@ -35,6 +37,14 @@ class ConsoleSite(admin.AdminSite):
             path("doctor/", self.admin_view(doctor.show), name="doctor"),
         ]
         return [*ours, *(pattern for pattern in super().get_urls() if getattr(pattern, "name", None) != "view_on_site")]
+
+    @method_decorator(never_cache)
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        from authserver.console import entry  # it needs the models, which come after the site
+
+        if request.method == "GET" and self.has_permission(request):
+            return HttpResponseRedirect(reverse("admin:index"))
+        return entry.sign_in(request, self.each_context(request) | (extra_context or {}))
 
     def address_of(self, request: HttpRequest) -> str | None:
         """Where an operator's request comes from, for the audit trail."""
