@@ -20,6 +20,7 @@ from authserver.console import (  # noqa: F401  # they register themselves
     policy,
     providers,
     resources,
+    second_factors,
     sessions,
     trace,
 )

@@ -130,6 +130,10 @@ def deployment(app_configs: Apps, **options: Any) -> list[CheckMessage]:
     if issubclass(import_string(load().signing_backend), EphemeralSigner):
         hint = "Set AUTHSERVER_KEY_SOURCE to `database`, `pem` or `aws-kms`."
         found.append(checks.Warning("Tokens end with the process that signed them.", hint=hint, id="authserver.W003"))
+    if not settings.REQUIRE_TOTP:
+        hint = "Unset AUTHSERVER_REQUIRE_TOTP."
+        words = "A password alone opens the console."
+        found.append(checks.Warning(words, hint=hint, id="authserver.W007"))
     for key_id, key in settings.VAULT_KEYS.items():
         if len(set(key)) < FEWEST_DISTINCT_BYTES:
             hint = f"Put a new one first in AUTHSERVER_VAULT_KEYS, and keep {key_id} until nothing is sealed with it."

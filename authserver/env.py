@@ -66,6 +66,10 @@ VARIABLES = (
     ),
     Variable("AUTHSERVER_ALLOWED_HOSTS", "Host names we answer to, comma-separated; default: the issuer's host."),
     Variable("AUTHSERVER_ADMIN_PATH", "Path of the operators' console, with a trailing slash.", "admin/"),
+    Variable(
+        "AUTHSERVER_REQUIRE_TOTP",
+        "`0` lets operators into the console with a password alone, `1` asks for a second factor; default: `1`, in the demo `0`.",
+    ),
     Variable("AUTHSERVER_CONFIG", "A configuration file (YAML) applied at the start."),
     Variable("AUTHSERVER_DATA_DIR", "Where SQLite and generated secrets live.", "var"),
     Variable("AUTHSERVER_CA_FILE", "Extra certificate authorities for outbound requests (PEM)."),

@@ -17,7 +17,14 @@ from accounts.models import TokenSession, User
 from accounts.vault import vault
 from authserver import cascade
 from authserver.cascade import Receipt
-from authserver.models import ApprovalRequest, Consent, PendingAuthorization, PendingConnection
+from authserver.models import (
+    ApprovalRequest,
+    Authenticator,
+    Consent,
+    PendingAuthorization,
+    PendingConnection,
+    RecoveryCode,
+)
 from upstream import identities
 from upstream.revoke import providers_to_tell
 
@@ -45,7 +52,7 @@ def forget(user: User, *, reason: str, actor: str = "", address: str | None = No
 
 def _say_nothing(user: User, now: datetime) -> None:
     Consent.objects.filter(user=user).delete()
-    for model in (PendingAuthorization, PendingConnection, ApprovalRequest):
+    for model in (PendingAuthorization, PendingConnection, ApprovalRequest, Authenticator, RecoveryCode):
         model.objects.filter(user_id=user.pk).delete()
     TokenSession.objects.filter(user=user).update(address=None, user_agent="", redirect_host="")
     user.set_unusable_password()

@@ -146,6 +146,7 @@ DEMO_UPSTREAM_CLIENT_ID = "authserver-demo"
 DEMO_UPSTREAM_CLIENT_SECRET = env.get("AUTHSERVER_DEMO_CLIENT_SECRET") or ""
 DEMO_RESOURCE_SERVER_SECRET = env.get("AUTHSERVER_DEMO_RESOURCE_SERVER_SECRET") or ""
 CONFIG_FILE = env.get("AUTHSERVER_CONFIG")
+REQUIRE_TOTP = env.flag("AUTHSERVER_REQUIRE_TOTP") if env.get("AUTHSERVER_REQUIRE_TOTP") else not DEMO
 WORKERS = env.number("AUTHSERVER_WORKERS", at_least=1)
 THREADS = env.number("AUTHSERVER_THREADS", at_least=1)
 if DEMO and not DEMO_UPSTREAM_CLIENT_SECRET:
@@ -158,6 +159,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django_otp",
     "oauth2_provider",
     "social_django",
     "accounts",
@@ -176,6 +178,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]

@@ -1,4 +1,4 @@
-"""The way into the console: a name and a password, within limits, with the same words whatever was wrong."""
+"""The first step into the console: a name and a password, within limits, with the same words whatever was wrong."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any, cast
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import User
-from authserver.console import attempts
+from authserver.console import attempts, threshold
 
 
 class SignInForm(AdminAuthenticationForm):
@@ -39,9 +39,12 @@ class SignIn(LoginView):
         return reverse("admin:index")
 
     def form_valid(self, form: Any) -> HttpResponse:
-        response = super().form_valid(form)
-        attempts.entered(self.request, cast(User, form.get_user()), by="password")
-        return response
+        user = cast(User, form.get_user())
+        if threshold.asked_of(user):
+            threshold.stop_between(self.request, user, self.get_success_url())
+            return HttpResponseRedirect(reverse("admin:second-step"))
+        threshold.let_in(self.request, user, None, by="password")
+        return HttpResponseRedirect(self.get_success_url())
 
 
 def sign_in(request: HttpRequest, site_context: dict[str, Any]) -> HttpResponse:

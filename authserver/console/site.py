@@ -29,18 +29,26 @@ class ConsoleSite(admin.AdminSite):
 
     def get_urls(self) -> list[Any]:
         """Without "view on site": no row has a page beside the console's, and for DOT's models Django answers 500."""
-        from authserver.console import doctor, receipts, trace  # they need the site
+        from authserver.console import doctor, receipts, second_step, trace  # they need the site
 
         ours = [
             path("receipts/<uuid:receipt>/", self.admin_view(receipts.show), name="receipt"),
             path("trace/", self.admin_view(trace.show), name="trace"),
             path("doctor/", self.admin_view(doctor.show), name="doctor"),
+            path("second-step/", second_step.code_view, name="second-step"),
+            path("authenticator/", second_step.authenticator_view, name="authenticator"),
         ]
         return [*ours, *(pattern for pattern in super().get_urls() if getattr(pattern, "name", None) != "view_on_site")]
 
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Staff, with the second factor where it is asked of them."""
+        from authserver.console import threshold  # it needs the models, which come after the site
+
+        return super().has_permission(request) and threshold.crossed(request)
+
     @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        from authserver.console import entry  # it needs the models, which come after the site
+        from authserver.console import entry  # as above
 
         if request.method == "GET" and self.has_permission(request):
             return HttpResponseRedirect(reverse("admin:index"))

@@ -746,6 +746,40 @@ class Migration(migrations.Migration):
                 "constraints": [models.UniqueConstraint(fields=("app", "resource", "browser_hash"), name="one_approval_request_a_browser")],
             },
         ),
+        migrations.CreateModel(
+            name="Authenticator",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(help_text="The human-readable name of this device.", max_length=64)),
+                ("confirmed", models.BooleanField(default=True, help_text="Is this device ready for use?")),
+                ("throttling_failure_timestamp", models.DateTimeField(blank=True, default=None, help_text="A timestamp of the last failed verification attempt. Null if last attempt succeeded.", null=True)),
+                ("throttling_failure_count", models.PositiveIntegerField(default=0, help_text="Number of successive failed attempts.")),
+                ("created_at", models.DateTimeField(auto_now_add=True, help_text="The date and time when this device was initially created in the system.", null=True)),
+                ("last_used_at", models.DateTimeField(blank=True, help_text="The most recent date and time this device was used.", null=True)),
+                ("key_sealed", models.TextField()),
+                ("drift", models.SmallIntegerField(default=0)),
+                ("last_step", models.BigIntegerField(default=-1)),
+                ("user", models.ForeignKey(help_text="The user that this device belongs to.", on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                "verbose_name": "authenticator",
+                "constraints": [models.UniqueConstraint(condition=models.Q(("confirmed", True)), fields=("user",), name="one_authenticator_per_person")],
+            },
+        ),
+        migrations.CreateModel(
+            name="RecoveryCode",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code_hash", models.CharField(max_length=64)),
+                ("created_at", models.DateTimeField()),
+                ("used_at", models.DateTimeField(blank=True, null=True)),
+                ("user", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="recovery_codes", to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                "verbose_name": "recovery code",
+                "constraints": [models.UniqueConstraint(fields=("user", "code_hash"), name="one_recovery_code_per_hash")],
+            },
+        ),
         migrations.AddIndex(
             model_name="client",
             index=models.Index(

@@ -7,6 +7,7 @@ from authserver.models.apps import App, ApprovalRequest
 from authserver.models.clients import MAX_URI, Client, InitialAccessToken, UsedAssertion
 from authserver.models.operation import MaintenanceRun, Policy, SigningKey
 from authserver.models.resources import Resource, ResourceServer, ResourceUpstream
+from authserver.models.second_factors import Authenticator, RecoveryCode
 from authserver.models.tokens import AccessToken, Grant, IDToken, RefreshToken
 from authserver.models.trace import Refusal
 
@@ -15,6 +16,7 @@ __all__ = [
     "AccessToken",
     "App",
     "ApprovalRequest",
+    "Authenticator",
     "Client",
     "Consent",
     "Grant",
@@ -24,6 +26,7 @@ __all__ = [
     "PendingAuthorization",
     "PendingConnection",
     "Policy",
+    "RecoveryCode",
     "RefreshToken",
     "Refusal",
     "Resource",

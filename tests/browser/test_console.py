@@ -62,3 +62,16 @@ def test_an_operator_revokes_a_session_and_its_client_is_out(console: Page, demo
     assert console.get_by_text("Revoked 1 token session.").is_visible()
     refused = client.token({"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]})
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
+
+
+def test_the_page_that_enrols_an_authenticator_draws_its_code_under_the_policy(
+    console: Page, demo_server: Server
+) -> None:
+    complaints = watch(console)
+    console.get_by_role("link", name="Second factor").click()
+    drawn = console.get_by_role("img", name="QR code for your authenticator app")
+    assert (drawn.bounding_box() or {"width": 0})["width"] > 100
+    console.get_by_label("Code:").fill("000000")
+    console.get_by_role("button", name="Confirm").click()
+    assert console.get_by_role("alert").is_visible()
+    assert complaints == []

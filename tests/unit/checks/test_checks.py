@@ -40,6 +40,7 @@ def configure(settings: Any) -> Iterator[Configure]:
 @pytest.fixture
 def production(configure: Configure, settings: Any) -> None:
     configure(issuer="https://auth.example.com", demo=False)
+    settings.REQUIRE_TOTP = True
     settings.VAULT_KEYS = {"k1": RANDOM_KEY}
 
 
@@ -161,6 +162,13 @@ def test_what_is_fine_on_ones_own_machine_is_not_in_production(
 ) -> None:
     configure(**fields)
     assert found(deploy=True) == [expected]
+    assert found() == []
+
+
+@pytest.mark.usefixtures("production")
+def test_a_console_that_a_password_alone_opens_is_warned_about(settings: Any) -> None:
+    settings.REQUIRE_TOTP = False
+    assert found(deploy=True) == ["authserver.W007"]
     assert found() == []
 
 

@@ -13,7 +13,14 @@ from tests.unit.console.conftest import Everything
 
 ROOT = f"/{settings.ADMIN_PATH}"
 OPEN = {f"{ROOT}login/"}  # for whoever wants to come in
-OWN = {ROOT, f"{ROOT}logout/", f"{ROOT}password_change/", f"{ROOT}password_change/done/", f"{ROOT}jsi18n/"}
+OWN = {
+    ROOT,
+    f"{ROOT}logout/",
+    f"{ROOT}password_change/",
+    f"{ROOT}password_change/done/",
+    f"{ROOT}jsi18n/",
+    f"{ROOT}authenticator/",
+}
 """For whoever is staff, whatever else they may do."""
 
 

@@ -81,7 +81,7 @@ def test_whether_a_row_exists_is_nobodys_business(everything: Everything, staff:
 def test_what_is_read_only_is_so_for_superusers_too(everything: Everything, superuser: Http) -> None:
     added = {"user", "group", "provider", "resource", "resourceserver", "client", "initialaccesstoken"}
     editable = added - {"initialaccesstoken"} | {"app"}
-    deletable = {"group"}
+    deletable = {"group", "authenticator"}
     for model in admin.site._registry:
         name = f"{ROOT}{model._meta.app_label}/{model._meta.model_name}"
         key = everything.of(model).pk

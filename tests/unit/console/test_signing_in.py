@@ -19,6 +19,7 @@ PASSWORD, WRONG = "a password nobody guesses", "one that somebody guessed"
 
 @pytest.fixture(autouse=True)
 def fresh_windows(settings: Any) -> Iterator[None]:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # how slow it is matters elsewhere
     settings.RATE_LIMITS = {**settings.RATE_LIMITS, "admin_login": "3/minute"}
     limits._limiter.cache_clear()
     yield

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.vault import key_check, vault
 from accounts.vault.sealed_columns import all_columns
+from authserver import second_factor
 from authserver.keys.database import DatabaseSigner
 from tests.contracts.people import NOW, kept, opened, person
 from tests.unit.vault_keys.conftest import Restart
@@ -28,6 +29,7 @@ def stocked() -> str:
     Provider.objects.create(name="public", type="github", client_id="us")  # without a secret
     DatabaseSigner().ping()
     user = person()
+    second_factor.begun(user, None)
     ended = opened(vault(), user, kept(vault(), user, "google"))
     vault().sessions.close(ended, reason="x", now=NOW, revoke_at={"google"})
     return opened(vault(), user, kept(vault(), user, "github"))

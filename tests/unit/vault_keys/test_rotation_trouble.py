@@ -43,13 +43,13 @@ def test_what_a_lost_key_sealed_is_not_passed_over_and_keeps_no_other_key(restar
     deploy(restart, "k2")
     vault().credentials.keep(person().pk, "google", "1", tokens(), now=NOW)
     deploy(restart, "k3", "k2")
-    with pytest.raises(CommandError, match="4 with no key that was ever used here") as refused:
+    with pytest.raises(CommandError, match="5 with no key that was ever used here") as refused:
         rotate()
     assert "accounts.Credential" in str(refused.value)
     assert "sealed with the vault key k1, which is not in the ring" in str(refused.value)
     assert VaultKey.objects.get(pk="k2").retired_at is not None
     VaultKey.objects.create(id="k1", check_value="x", first_used_at=NOW, retired_at=NOW)
-    with pytest.raises(CommandError, match=r"4 with k1 \(not here\)"):
+    with pytest.raises(CommandError, match=r"5 with k1 \(not here\)"):
         rotate()
 
 
@@ -122,7 +122,7 @@ def test_two_at_once_do_no_harm(restart: Restart, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(ours, "open", another_run)
     assert "0 values are sealed anew" in rotate()
-    assert "4 values are sealed anew" in printed[0]
+    assert "5 values are sealed anew" in printed[0]
     assert AuditEvent.objects.filter(event="vault.key_retired").count() == 1
     assert vault().credentials.tokens(tsid, "github", now=NOW).tokens == tokens()
 
@@ -173,7 +173,7 @@ def test_a_kms_that_goes_away_stops_it_and_harms_nothing(restart: Restart, monke
             rotate()
     assert VaultKey.objects.get(pk="k1").retired_at is None
     assert not AuditEvent.objects.filter(event="vault.damaged").exists()
-    assert "4 values are sealed anew" in rotate()
+    assert "5 values are sealed anew" in rotate()
 
 
 def test_what_the_document_says_of_a_lost_key_lets_a_server_start_without_it(restart: Restart) -> None:
@@ -187,5 +187,5 @@ def test_what_the_document_says_of_a_lost_key_lets_a_server_start_without_it(res
             cursor.execute(line.partition(";")[0])
     deploy(restart, "k2")
     DatabaseSigner().ping()
-    with pytest.raises(CommandError, match=r"3 with k1 \(not here\)"):
+    with pytest.raises(CommandError, match=r"4 with k1 \(not here\)"):
         rotate(dry_run=True)

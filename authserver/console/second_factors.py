@@ -1,0 +1,38 @@
+"""Operators' authenticators and recovery codes, shown; and the button for the day a phone is lost."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from accounts.admin_base import ReadOnlyAdmin
+from authserver import second_factor
+from authserver.models import Authenticator, RecoveryCode
+
+
+@admin.register(Authenticator)
+class AuthenticatorAdmin(ReadOnlyAdmin):
+    """No key, sealed or not. A superuser may delete one, with its recovery codes: the next sign-in enrols another."""
+
+    list_display = ("user", "confirmed", "created_at", "last_used_at")
+    fields = (*list_display, "throttling_failure_count")
+    searched = ("user__id", "user__username", "user__email")
+    list_select_related = ("user",)
+    ordering = ("-id",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Authenticator | None = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
+        second_factor.remove(obj)
+
+
+@admin.register(RecoveryCode)
+class RecoveryCodeAdmin(ReadOnlyAdmin):
+    """Which are used. Their hashes are shown nowhere."""
+
+    list_display = ("id", "user", "created_at", "used_at")
+    fields = list_display
+    searched = ("user__id", "user__username", "user__email")
+    list_select_related = ("user",)
+    ordering = ("-id",)

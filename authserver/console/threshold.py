@@ -1,0 +1,71 @@
+"""Who stands where at the console's door: outside, between the two steps, or in.
+
+Between the steps nobody is signed in. The browser session says who has given the password and for how long that counts,
+so that a password alone opens nothing, here or elsewhere.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import django_otp
+from django.contrib.auth import login
+from django.http import HttpRequest
+from django.utils.crypto import constant_time_compare
+
+from accounts.models import User
+from authserver import second_factor
+from authserver.console import attempts
+from authserver.models import Authenticator
+
+PENDING = "console_pending"
+PENDING_SECONDS = 600
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+def asked_of(user: User) -> bool:
+    """Whether a second factor is: of everybody where it is required, else of who has one. One statement at most."""
+    if second_factor.required():
+        return True
+    known: bool | None = getattr(user, "_has_authenticator", None)
+    if known is None:
+        known = second_factor.of(user) is not None
+        user._has_authenticator = known  # type: ignore[attr-defined]  # asked several times for one page
+    return known
+
+
+def crossed(request: HttpRequest) -> bool:
+    """Whether this signed-in operator has shown all that is asked of them, in this browser session."""
+    user: Any = request.user
+    return getattr(user, "otp_device", None) is not None or not asked_of(user)
+
+
+def stop_between(request: HttpRequest, user: User, next_url: str) -> None:
+    """The first step is done."""
+    request.session[PENDING] = {
+        "user": str(user.pk),
+        "proof": user.get_session_auth_hash(),
+        "since": time.time(),
+        "next": next_url,
+    }
+
+
+def between(request: HttpRequest) -> tuple[User, str] | None:
+    """Who has done the first step in this browser and may go on, and to where."""
+    pending = request.session.get(PENDING)
+    if pending is None or not 0 <= time.time() - pending["since"] <= PENDING_SECONDS:
+        return None
+    user = User.objects.filter(pk=pending["user"], is_active=True, is_staff=True).first()
+    if user is None or not constant_time_compare(pending["proof"], user.get_session_auth_hash()):
+        return None  # the password has been changed meanwhile
+    return user, pending["next"]
+
+
+def let_in(request: HttpRequest, user: User, authenticator: Authenticator | None, *, by: str) -> None:
+    """Into a new browser session. `by` says with what, for the audit trail."""
+    request.session.pop(PENDING, None)
+    login(request, user, backend=BACKEND)
+    if authenticator is not None:
+        django_otp.login(request, authenticator)
+    attempts.entered(request, user, by=by)
