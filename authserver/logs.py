@@ -8,8 +8,8 @@ from typing import Any
 
 import structlog
 
-# A `connect_url` is good for whoever holds it, until it is used: Django would log the path of a refused one.
-_TICKET = re.compile(r"(/oauth/connect/)[^/\s?\"']+")
+# A `connect_url` or an `admin_link` is good for whoever holds it, until it is used: Django would log the path of a refused one.
+_TICKET = re.compile(r"(/oauth/connect/|/link/)[^/\s?\"']+")
 
 
 def without_tickets(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:

@@ -126,11 +126,11 @@ def recovery_codes_left(user: User) -> int:
     return RecoveryCode.objects.filter(user=user, used_at=None).count()
 
 
-def remove(authenticator: Authenticator) -> None:
-    """With the codes on paper that stand for it. Browsers that got in by it are out."""
+def remove(user: User) -> None:
+    """The authenticator, and the codes on paper that stand for it. Browsers that got in by it are out."""
     with transaction.atomic():
-        RecoveryCode.objects.filter(user=authenticator.user_id).delete()
-        Authenticator.objects.filter(user=authenticator.user_id).delete()
+        RecoveryCode.objects.filter(user=user).delete()
+        Authenticator.objects.filter(user=user).delete()
 
 
 def _new_recovery_codes(user: User, *, now: datetime) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any, cast
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
@@ -40,11 +40,7 @@ class SignIn(LoginView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         user = cast(User, form.get_user())
-        if threshold.asked_of(user):
-            threshold.stop_between(self.request, user, self.get_success_url())
-            return HttpResponseRedirect(reverse("admin:second-step"))
-        threshold.let_in(self.request, user, None, by="password")
-        return HttpResponseRedirect(self.get_success_url())
+        return threshold.first_step_done(self.request, user, self.get_success_url(), by="password")
 
 
 def sign_in(request: HttpRequest, site_context: dict[str, Any]) -> HttpResponse:

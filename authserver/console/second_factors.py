@@ -24,7 +24,7 @@ class AuthenticatorAdmin(ReadOnlyAdmin):
         return bool(request.user.is_superuser)
 
     def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
-        second_factor.remove(obj)
+        second_factor.remove(obj.user)
 
 
 @admin.register(RecoveryCode)

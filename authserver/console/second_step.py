@@ -48,7 +48,7 @@ def code_view(request: HttpRequest) -> HttpResponse:
     waiting = threshold.between(request)
     if waiting is None:
         return HttpResponseRedirect(reverse("admin:login"))
-    user, next_url = waiting
+    user = waiting.user
     if second_factor.of(user) is None:
         return HttpResponseRedirect(reverse("admin:authenticator"))
     form = CodeForm(request.POST if request.method == "POST" else None)
@@ -58,11 +58,11 @@ def code_view(request: HttpRequest) -> HttpResponse:
         except ValidationError as wrong:
             form.add_error(None, wrong)
         else:
-            threshold.let_in(request, user, authenticator, by=f"password and {by}")
+            threshold.let_in(request, user, authenticator, by=f"{waiting.by} and {by}")
             if by == "recovery code":
                 audit.record("console.recovery_code_used", actor=user.get_username(), user_id=user.pk,
                              address=client_address(request), left=second_factor.recovery_codes_left(user))  # fmt: skip
-            return HttpResponseRedirect(next_url)
+            return HttpResponseRedirect(waiting.next_url)
     return _page(request, "admin/second_step.html", _("Your second factor"), {"form": form})
 
 
@@ -75,7 +75,7 @@ def authenticator_view(request: HttpRequest) -> HttpResponse:
     """
     waiting = threshold.between(request)
     if waiting is not None:
-        user, next_url = waiting
+        user, next_url = waiting.user, waiting.next_url
         if second_factor.of(user) is not None:
             return HttpResponseRedirect(reverse("admin:second-step"))
     elif admin.site.has_permission(request):
@@ -91,7 +91,7 @@ def authenticator_view(request: HttpRequest) -> HttpResponse:
         except ValidationError as wrong:
             form.add_error(None, wrong)
         else:
-            _enrolled(request, user, begun, signing_in=waiting is not None)
+            _enrolled(request, user, begun, first_step=waiting.by if waiting else None)
             shown = {"codes": codes, "next": next_url}
             return _page(request, "admin/recovery_codes.html", _("Keep your recovery codes"), shown)
     key = second_factor.key_of(begun)
@@ -122,13 +122,13 @@ def _confirm(request: HttpRequest, user: User, begun: Authenticator, typed: str)
     return codes
 
 
-def _enrolled(request: HttpRequest, user: User, authenticator: Authenticator, *, signing_in: bool) -> None:
+def _enrolled(request: HttpRequest, user: User, authenticator: Authenticator, *, first_step: str | None) -> None:
     """In with it, so that the page that shows the codes is the last of this sign-in."""
     request.session.pop(BEGUN, None)
     address = client_address(request)
     audit.record("console.authenticator_added", actor=user.get_username(), user_id=user.pk, address=address)
-    if signing_in:
-        threshold.let_in(request, user, authenticator, by="password and new authenticator")
+    if first_step:
+        threshold.let_in(request, user, authenticator, by=f"{first_step} and new authenticator")
     else:
         django_otp.login(request, authenticator)
 

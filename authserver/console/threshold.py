@@ -7,11 +7,13 @@ so that a password alone opens nothing, here or elsewhere.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import django_otp
 from django.contrib.auth import login
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.crypto import constant_time_compare
 
 from accounts.models import User
@@ -41,9 +43,10 @@ def crossed(request: HttpRequest) -> bool:
     return getattr(user, "otp_device", None) is not None or not asked_of(user)
 
 
-def stop_between(request: HttpRequest, user: User, next_url: str) -> None:
-    """The first step is done."""
+def stop_between(request: HttpRequest, user: User, next_url: str, *, by: str) -> None:
+    """The first step is done; `by` says with what."""
     request.session[PENDING] = {
+        "by": by,
         "user": str(user.pk),
         "proof": user.get_session_auth_hash(),
         "since": time.time(),
@@ -51,15 +54,33 @@ def stop_between(request: HttpRequest, user: User, next_url: str) -> None:
     }
 
 
-def between(request: HttpRequest) -> tuple[User, str] | None:
-    """Who has done the first step in this browser and may go on, and to where."""
+@dataclass(frozen=True)
+class Between:
+    """Who has done the first step, with what, and where they go on once they are in."""
+
+    user: User
+    by: str
+    next_url: str
+
+
+def between(request: HttpRequest) -> Between | None:
+    """Who has done the first step in this browser, and may go on."""
     pending = request.session.get(PENDING)
     if pending is None or not 0 <= time.time() - pending["since"] <= PENDING_SECONDS:
         return None
     user = User.objects.filter(pk=pending["user"], is_active=True, is_staff=True).first()
     if user is None or not constant_time_compare(pending["proof"], user.get_session_auth_hash()):
         return None  # the password has been changed meanwhile
-    return user, pending["next"]
+    return Between(user, pending["by"], pending["next"])
+
+
+def first_step_done(request: HttpRequest, user: User, next_url: str, *, by: str) -> HttpResponse:
+    """In, or on to the second step where it is asked of them."""
+    if asked_of(user):
+        stop_between(request, user, next_url, by=by)
+        return HttpResponseRedirect(reverse("admin:second-step"))
+    let_in(request, user, None, by=by)
+    return HttpResponseRedirect(next_url)
 
 
 def let_in(request: HttpRequest, user: User, authenticator: Authenticator | None, *, by: str) -> None:
