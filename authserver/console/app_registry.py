@@ -23,6 +23,7 @@ from accounts.admin_base import ConsoleAdmin, ReadOnlyAdmin, actor
 from authserver import app_registry, cascade, look_alikes, receipts
 from authserver.app_identity import without_details
 from authserver.configuration import shapes
+from authserver.console import threshold
 from authserver.console.exam import examine
 from authserver.console.sessions import ReasonForm
 from authserver.models import App, ApprovalRequest, Client, Consent
@@ -187,6 +188,19 @@ class AppAdmin(ConsoleAdmin):
         if "state" in form.changed_data:
             transaction.on_commit(partial(self._decide, request, [obj], decided, ""))
 
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """A block ends the app's sessions, whichever way it comes."""
+        blocks = request.POST.get("state") == App.State.BLOCKED and self.has_change_permission(request)
+        if blocks and (asked := threshold.ask_again(request)):
+            return asked
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
     @admin.action(permissions=["change"], description=gettext_lazy("Approve selected apps"))
     def approve(self, request: HttpRequest, queryset: QuerySet[App]) -> None:
         self._decide(request, queryset[:AT_ONCE], App.State.APPROVED, "")
@@ -198,6 +212,8 @@ class AppAdmin(ConsoleAdmin):
     @admin.action(permissions=["change"], description=gettext_lazy("Block selected apps, and end their sessions"))
     def block(self, request: HttpRequest, queryset: QuerySet[App]) -> HttpResponse | None:
         """The confirmation page first, which posts back here with a reason."""
+        if asked := threshold.ask_again(request):
+            return asked
         apps = list(queryset[:AT_ONCE])
         form = ReasonForm(request.POST if "confirmed" in request.POST else None)
         if not form.is_valid():

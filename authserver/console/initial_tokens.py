@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import audit
 from accounts.admin_base import ConsoleAdmin, actor
-from authserver.console.shown_once import shown_once
+from authserver.console.shown_once import AskedAgainMixin, shown_once
 from authserver.models import InitialAccessToken
 from authserver.registration.initial_tokens import MAX_DAYS, MAX_USES, give_token
 
@@ -40,7 +40,7 @@ class InitialAccessTokenForm(forms.ModelForm):  # type: ignore[type-arg]  # gene
 
 
 @admin.register(InitialAccessToken)
-class InitialAccessTokenAdmin(ConsoleAdmin):
+class InitialAccessTokenAdmin(AskedAgainMixin, ConsoleAdmin):
     form = InitialAccessTokenForm
     list_display = ("label", "uses", "max_uses", "created_at", "expires_at", "revoked_at")
     ordering = ("-id",)

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy
 from accounts.admin_base import ReadOnlyAdmin, actor
 from accounts.vault.base import SealingUnavailable
 from authserver import keys
+from authserver.console import threshold
 from authserver.keys import rotation
 from authserver.keys.base import SigningUnavailable
 from authserver.models import SigningKey
@@ -65,6 +66,8 @@ class SigningKeyAdmin(ReadOnlyAdmin):
         """The list's button: GET says what the next step is, POST does it."""
         if not self.may_turn(request):
             raise PermissionDenied
+        if asked := threshold.ask_again(request):
+            return asked
         if request.method != "POST":
             following = SigningKey.objects.filter(phase=Phase.NEXT).first()
             context = {
@@ -89,6 +92,8 @@ class SigningKeyAdmin(ReadOnlyAdmin):
         key = self.get_object(request, unquote(object_id))
         if key is None:
             raise Http404
+        if asked := threshold.ask_again(request):
+            return asked
         form = ReasonForm(request.POST if request.method == "POST" else None)
         if not form.is_valid():
             context = {"key": key, "form": form}

@@ -21,6 +21,7 @@ from accounts.admin_base import ConsoleAdmin, actor
 from accounts.models import User
 from accounts.vault import vault
 from authserver import cascade, erasure, receipts
+from authserver.console import threshold
 from authserver.console.sessions import ReasonForm
 
 AT_ONCE = 100
@@ -78,6 +79,8 @@ class PersonAdmin(ConsoleAdmin, UserAdmin):  # type: ignore[type-arg]  # generic
     @admin.action(permissions=["forget"], description=_("Forget selected people"))
     def forget(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
         """The confirmation page first, which posts back here with a reason. Operators are a superuser's."""
+        if asked := threshold.ask_again(request):
+            return asked
         people = [one for one in queryset[:AT_ONCE] if self.has_change_permission(request, one) and one != request.user]
         form = ReasonForm(request.POST if "confirmed" in request.POST else None)
         if not form.is_valid():

@@ -13,6 +13,7 @@ from accounts.admin_base import ConsoleAdmin
 from authserver.configuration import secrets, upstreams
 from authserver.configuration.reading import Fields
 from authserver.console.exam import examine
+from authserver.console.shown_once import AskedAgainMixin
 from upstream import identities, providers
 from upstream.models import Provider
 
@@ -78,7 +79,7 @@ def _read(entry: Fields) -> dict[str, Any]:
 
 
 @admin.register(Provider)
-class ProviderAdmin(ConsoleAdmin):
+class ProviderAdmin(AskedAgainMixin, ConsoleAdmin):
     form = ProviderForm
     list_display = ("name", "type", "enabled", "sign_in", "client_secret_source", "updated_at")
     list_filter = ("type", "enabled")

@@ -79,6 +79,8 @@ def authenticator_view(request: HttpRequest) -> HttpResponse:
         if second_factor.of(user) is not None:
             return HttpResponseRedirect(reverse("admin:second-step"))
     elif admin.site.has_permission(request):
+        if asked := threshold.ask_again(request):
+            return asked
         user, next_url = cast(User, request.user), reverse("admin:index")
     else:
         return HttpResponseRedirect(reverse("admin:login"))
@@ -131,6 +133,7 @@ def _enrolled(request: HttpRequest, user: User, authenticator: Authenticator, *,
         threshold.let_in(request, user, authenticator, by=f"{first_step} and new authenticator")
     else:
         django_otp.login(request, authenticator)
+        threshold.proved(request)
 
 
 def _qr_code(uri: str) -> SafeString:

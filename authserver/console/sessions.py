@@ -22,6 +22,7 @@ from accounts import devices
 from accounts.admin_base import ReadOnlyAdmin, actor
 from accounts.models import TokenSession
 from authserver import cascade, receipts
+from authserver.console import threshold
 from authserver.console.receipts import receipt_url
 
 MAX_AT_ONCE = 500
@@ -114,6 +115,8 @@ class TokenSessionAdmin(ReadOnlyAdmin):
     @admin.action(permissions=["revoke"], description=gettext_lazy("Revoke selected token sessions"))
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[TokenSession]) -> HttpResponse | None:
         """The list's action: the confirmation page first, which posts back here with a reason."""
+        if asked := threshold.ask_again(request):
+            return asked
         sessions = list(queryset.select_related("user")[:MAX_AT_ONCE])
         return self._confirm_or_revoke(request, sessions, confirmed="confirmed" in request.POST)
 

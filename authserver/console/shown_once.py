@@ -16,6 +16,7 @@ from django.urls import path, reverse
 from django.utils.translation import gettext as _
 
 from accounts.admin_base import ConsoleAdmin
+from authserver.console import threshold
 from authserver.hashers import hash_secret, new_secret
 
 if TYPE_CHECKING:
@@ -24,7 +25,24 @@ else:
     Base = object
 
 
-class ShownOnceMixin(Base):
+class AskedAgainMixin(Base):
+    """For rows whose making, and whose saving, may give a secret away or take one in."""
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        writes = object_id is None or request.method == "POST"
+        allowed = self.has_add_permission(request) if object_id is None else self.has_change_permission(request)
+        if writes and allowed and (asked := threshold.ask_again(request)):
+            return asked
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+
+class ShownOnceMixin(AskedAgainMixin):
     """For rows with a hashed `client_secret`: a secret with the new row, and a page that replaces it."""
 
     change_form_template = "admin/new_secret_change_form.html"
@@ -67,6 +85,8 @@ class ShownOnceMixin(Base):
         obj = self.get_object(request, unquote(object_id))
         if obj is None or not self.has_secret(obj):
             raise Http404
+        if asked := threshold.ask_again(request):
+            return asked
         if request.method == "POST":
             with transaction.atomic():
                 self._give_secret(request, obj)

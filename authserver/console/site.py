@@ -29,10 +29,11 @@ class ConsoleSite(admin.AdminSite):
 
     def get_urls(self) -> list[Any]:
         """Without "view on site": no row has a page beside the console's, and for DOT's models Django answers 500."""
-        from authserver.console import doctor, link_view, receipts, second_step, trace  # they need the site
+        from authserver.console import confirming, doctor, link_view, receipts, second_step, trace  # they need the site
 
         ours = [
             path("receipts/<uuid:receipt>/", self.admin_view(receipts.show), name="receipt"),
+            path("confirm/", self.admin_view(confirming.confirm_view), name="confirm"),
             path("trace/", self.admin_view(trace.show), name="trace"),
             path("doctor/", self.admin_view(doctor.show), name="doctor"),
             path("link/<str:token>/", link_view.link_view, name="link"),

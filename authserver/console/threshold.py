@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import django_otp
 from django.contrib.auth import login
@@ -23,6 +24,8 @@ from authserver.models import Authenticator
 
 PENDING = "console_pending"
 PENDING_SECONDS = 600
+PROVED = "console_proved_at"
+RECENT_SECONDS = 600
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
@@ -89,4 +92,26 @@ def let_in(request: HttpRequest, user: User, authenticator: Authenticator | None
     login(request, user, backend=BACKEND)
     if authenticator is not None:
         django_otp.login(request, authenticator)
+    proved(request)
     attempts.entered(request, user, by=by)
+
+
+def proved(request: HttpRequest) -> None:
+    """A password, a code or a link, just now."""
+    request.session[PROVED] = time.time()
+
+
+def proved_recently(request: HttpRequest) -> bool:
+    return bool(0 <= time.time() - request.session.get(PROVED, 0) <= RECENT_SECONDS)
+
+
+def ask_again(request: HttpRequest) -> HttpResponse | None:
+    """For what costs much when somebody else sits at an operator's browser: making secrets, turning and revoking keys,
+    ending many sessions at once, forgetting people.
+
+    None where a proof is ten minutes old at most; else the way to the page that asks, and comes back to this one. A view
+    calls it once it knows that the operator may do it, and before it does anything.
+    """
+    if proved_recently(request):
+        return None
+    return HttpResponseRedirect(f"{reverse('admin:confirm')}?{urlencode({'next': request.get_full_path()})}")

@@ -38,6 +38,7 @@ from authserver.models import (
     SigningKey,
     UsedAssertion,
 )
+from tests.harness import operators
 from tests.harness.approval import approve, make_client, make_provider, make_resource_server
 from upstream.models import Visit
 
@@ -47,10 +48,7 @@ Operator = Callable[..., Http]
 
 def browser(user: User | None) -> Http:
     """A signed-in browser; nobody's without a user."""
-    http = Http()
-    if user is not None:
-        http.force_login(user)
-    return http
+    return Http() if user is None else operators.signed_in(user)
 
 
 @pytest.fixture

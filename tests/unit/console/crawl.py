@@ -20,6 +20,7 @@ OWN = {
     f"{ROOT}password_change/done/",
     f"{ROOT}jsi18n/",
     f"{ROOT}authenticator/",
+    f"{ROOT}confirm/",
 }
 """For whoever is staff, whatever else they may do."""
 

@@ -15,6 +15,7 @@ from social_django.models import UserSocialAuth
 from accounts.models import AuditEvent, BrowserSession, Credential, TokenSession, User
 from authserver import erasure
 from authserver.models import Consent
+from tests.harness import operators
 from tests.harness.approval import Approval, approve, make_provider, make_resource_server, make_user, post
 from tests.unit.api.test_revocations import ask, told
 
@@ -89,9 +90,7 @@ def test_whoever_signs_in_again_is_somebody_new(approval: Approval) -> None:
 def operator(*permissions: str) -> Http:
     user = User.objects.create_user("operator", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    http = Http()
-    http.force_login(user)
-    return http
+    return operators.signed_in(user)
 
 
 def act(http: Http, *people: User, **form: str) -> str:
@@ -121,6 +120,4 @@ def test_operators_are_not_forgotten_by_those_who_may_not_change_them(approval: 
 def operator_without() -> Http:
     user = User.objects.create_user("viewer", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=["view_user", "change_user"]))
-    http = Http()
-    http.force_login(user)
-    return http
+    return operators.signed_in(user)

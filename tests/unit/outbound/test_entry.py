@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from django.test import Client as Http
 
 from accounts.models import User
 from authserver.configuration import upstreams
 from authserver.configuration.applying import apply
 from authserver.configuration.problems import Refused
+from tests.harness import operators
 from tests.unit.outbound.targets import AT_ENTRY
 from upstream.models import Provider
 
@@ -42,8 +42,7 @@ def test_the_file_names_the_line_and_the_key(tmp_path: Path, url: str) -> None:
 
 @pytest.mark.parametrize("place", PLACES)
 def test_the_console_holds_its_form_to_the_same_rules(place: str) -> None:
-    http = Http()
-    http.force_login(User.objects.create_superuser("root"))
+    http = operators.signed_in(User.objects.create_superuser("root"))
     form = {
         "name": "idp", "enabled": "on", "type": "oidc", "client_id": "us", "issuer": "https://idp.example", "scopes": "[]",
         "identity": "{}", "allow": "{}", "authorization_params": "{}", "api_resources": "[]", "on_session_end": "keep",
