@@ -7,6 +7,7 @@ and no other request pays for it. A request that is under way cannot bring a del
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -39,6 +40,12 @@ def people_of(upstream: str, sid: str) -> set[UUID]:
     """Whose browser sessions this session of the upstream began."""
     rows = BrowserSession.objects.filter(signed_in_with=upstream, upstream_sid=sid)
     return {user_id for user_id in rows.values_list("user_id", flat=True) if user_id}
+
+
+def of_person(user_id: UUID, *, now: datetime, limit: int) -> list[BrowserSession]:
+    """A person's browser sessions that have not run out, those that last longest first. Their keys are secrets."""
+    own = BrowserSession.objects.filter(user_id=user_id, expire_date__gt=now).defer("session_data")
+    return list(own.order_by("-expire_date")[:limit])
 
 
 def end(upstream: str, user_id: UUID, *, sid: str = "") -> int:

@@ -96,16 +96,19 @@ def remove_app(request: HttpRequest, person: User, client: int) -> HttpResponse:
 @asks_first
 @personal
 def sign_out(request: HttpRequest, person: User) -> HttpResponse:
-    """The browser, and with `apps` every app too."""
+    """This browser or all of them, and with `apps` every app too."""
     if request.method != "POST":
-        return render(request, "account/sign_out.html")
-    apps_too, address = "apps" in request.POST, client_address(request)
+        others = len(browsers.rows_of(person, now=timezone.now())) - 1
+        return render(request, "account/sign_out.html", {"others": others})
+    everywhere, apps_too = request.POST.get("where") == "everywhere", "apps" in request.POST
+    address = client_address(request)
     if apps_too:
         Consent.objects.filter(user=person).delete()
         cascade.revoke_user(person, reason=PERSON, actor=actor(person), address=address)
-    browsers.sign_out(request, person)
-    audit.record("account.signed_out", actor=actor(person), user_id=person.pk, address=address)
-    return pages.signed_out(request, apps_too=apps_too)
+    browsers.sign_out(request, person, everywhere=everywhere)
+    audit.record("browser_session.ended", reason=PERSON, actor=actor(person), user_id=person.pk, address=address,
+                 everywhere=everywhere)  # fmt: skip
+    return pages.signed_out(request, everywhere=everywhere, apps_too=apps_too)
 
 
 def _ask(request: HttpRequest, *, heading: str, sentences: Sequence[str], button: str) -> HttpResponse:

@@ -37,7 +37,6 @@ SAID = {
         "What is kept of your %(provider)s connection could not be opened: it needs a new sign-in."
     ),
     ("access_token.revoked", "ok"): gettext_noop("%(app)s gave back an access token for %(resource)s."),
-    ("account.signed_out", "ok"): gettext_noop("You signed out."),
     ("user.revoked", "ok"): gettext_noop("The access of all your apps was ended."),
     ("connection.revoked", "ok"): gettext_noop("The connection to %(provider)s was ended."),
 }
@@ -61,10 +60,16 @@ ENDS = {
     "too many sessions": gettext_noop(
         "The access of %(app)s to %(resource)s was ended: you had more open than this server keeps."
     ),
+    "upstream logout": gettext_noop(
+        "The access of %(app)s to %(resource)s was ended: you were signed out where it began."
+    ),
     "app blocked": gettext_noop(
         "The access of %(app)s to %(resource)s was ended: the people who run this server have blocked the app."
     ),
 }
+SIGNED_OUT = gettext_noop("You signed out.")
+SIGNED_OUT_EVERYWHERE = gettext_noop("You signed out in every browser.")
+SIGNED_OUT_THERE = gettext_noop("%(provider)s signed you out, and so you were signed out here.")
 ENDED = gettext_noop("The access of %(app)s to %(resource)s was ended.")
 OWN = {
     "connection.revoked": gettext_noop("You disconnected %(provider)s."),
@@ -73,7 +78,7 @@ OWN = {
 
 
 OWN_ACTS = {
-    "authorization.granted", "authorization.denied", "app.approval_requested", "session.connected", "account.signed_out",
+    "authorization.granted", "authorization.denied", "app.approval_requested", "session.connected",
 }  # fmt: skip
 """What people do themselves, besides what has the reason `PERSON`."""
 
@@ -99,6 +104,9 @@ def in_words(event: AuditEvent, names: Names) -> str:
 def _template(event: AuditEvent) -> str:
     if event.event == "upstream.sign_in":
         return SIGN_INS.get((str(event.detail.get("purpose", "")), event.outcome), "")
+    if event.event == "browser_session.ended":
+        own = SIGNED_OUT_EVERYWHERE if event.detail.get("everywhere") else SIGNED_OUT
+        return SIGNED_OUT_THERE if event.upstream else own
     if event.event == "connection.revoked" and not event.upstream:  # the end of the cascade that the other is a step of
         return ""
     if event.event == "session.revoked":

@@ -53,9 +53,9 @@ def nothing_came_back(request: HttpRequest) -> HttpResponse:
     )
 
 
-def signed_out(request: HttpRequest, *, apps_too: bool) -> HttpResponse:
+def signed_out(request: HttpRequest, *, everywhere: bool, apps_too: bool) -> HttpResponse:
     apps = _("No app has access any more.") if apps_too else _("Your apps keep their access.")
-    browsers = _("You are signed out in every browser.")
+    browsers = _("You are signed out in every browser.") if everywhere else _("You are signed out in this browser.")
     return page(
         request, status=200, heading=_("You are signed out"), explanation=f"{browsers} {apps}", links=_to_the_page()
     )

@@ -27,15 +27,15 @@ def home(request: HttpRequest) -> HttpResponse:
     person = signed_in(request)
     if person is None:
         return private(render(request, "account/sign_in.html", {"provider_choices": providers.sign_in_providers()}))
-    here = browsers.of_person(request, person)
-    found = overview.of_person(person, now=timezone.now(), beside=[one.signed_in_with for one in here])
+    now = timezone.now()
+    rows = browsers.rows_of(person, now=now)
+    found = overview.of_person(person, now=now, beside=[row.signed_in_with for row in rows])
     context = {
         "person": person.get_full_name(),
-        "email": person.email,
         "connections": found.connections,
         "apps": found.apps,
         "is_whole": found.is_whole,
-        "browsers": [(one, found.names.provider(one.signed_in_with)) for one in here],
+        "browsers": browsers.described(request, rows, found.names),
         "lately": trail.told(found.recent, found.names, limit=LATELY),
     }
     return private(render(request, "account/home.html", context))

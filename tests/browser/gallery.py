@@ -97,7 +97,11 @@ def account(**changes: Any) -> dict[str, Any]:
             overview.AppWithAccess(2, LONG_NAME + "<script>alert(1)</script>", LONG_HOST, [rude, rude]),
         ],
         "is_whole": False,
-        "browsers": [(browsers.BrowserSession("Firefox on Linux", "github", AT), "GitHub")],
+        "browsers": [
+            browsers.Browser(True, "Firefox on Linux", "github", "GitHub", AT, AT),
+            browsers.Browser(False, "", "long", "T" * 100, None, AT),
+            browsers.Browser(False, "", "", "", None, AT),
+        ],
         "lately": [HAPPENING, RUDE_HAPPENING],
         **changes,
     }
@@ -436,7 +440,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
         {"heading": LONG_NAME, "sentences": [LONG_HOST, "אבג " * 30], "button": "B" * 120},
     ),
     "account-receipt": ("account/receipt.html", {"steps": [HAPPENING], "waiting": ["GitHub", "T" * 100]}),
-    "account-sign-out": ("account/sign_out.html", {}),
+    "account-sign-out": ("account/sign_out.html", {"others": 2}),
     "api": ("api/docs.html", schema.page()),
     "upstream-another-browser": ("upstream/error.html", {"reason": "another_browser"}),
     "upstream-used": ("upstream/error.html", {"reason": "state_used_or_expired"}),

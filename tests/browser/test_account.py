@@ -52,8 +52,8 @@ def test_a_person_signs_in_sees_what_has_access_and_ends_it(page: Page, demo_ser
     page.get_by_role("link", name="Everything that happened").click()
     assert "You connected Demo identity provider." in words(page)
     page.get_by_role("link", name="Back to your page").click()
-    page.get_by_role("link", name="Sign out").click()
-    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("link", name="Sign out here or everywhere").click()
+    page.get_by_role("button", name="Sign out in every browser").click()
     page.get_by_role("heading", name="You are signed out").wait_for()
     assert complaints == []
 

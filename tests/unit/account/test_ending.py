@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.test import Client as Http
 
-from accounts.models import AuditEvent, BrowserSession, Credential, Link, Revocation, TokenSession
+from accounts.models import AuditEvent, Credential, Revocation, TokenSession
 from authserver.models import Consent, ResourceUpstream
 from tests.harness.approval import post
 from tests.unit.account.conftest import PAGE, eve_of, read
@@ -118,25 +118,44 @@ def test_all_access_of_one_app_ends_at_once_and_nobody_elses(scene: Scene) -> No
     assert not Consent.objects.filter(user=scene.sitting.person).exists()
 
 
-def test_signing_out_ends_the_session_in_every_browser_and_leaves_the_apps(scene: Scene) -> None:
-    person, laptop = scene.sitting.person, Http()
-    laptop.force_login(person)
-    assert "Every browser is signed out." in read(scene.http.get(f"{PAGE}sign-out"))
-    page = scene.http.post(f"{PAGE}sign-out")
+def signed_in_elsewhere(scene: Scene) -> Http:
+    phone = Http()
+    answer = phone.post(f"{PAGE}sign-in", {"provider": "code"})
+    Sitting(scene.sitting.client, scene.sitting.resource, phone).go_on(answer)
+    return phone
+
+
+def test_signing_out_ends_this_browsers_session_and_says_how_far_it_reaches(scene: Scene) -> None:
+    person = scene.sitting.person
+    phone = signed_in_elsewhere(scene)
+    assert "signed in in 1 other." in read(scene.http.get(f"{PAGE}sign-out"))
+    words = read(scene.http.get(PAGE))
+    assert words.count("Another browser") == 1
+    assert str(phone.session.session_key) not in words
+    page = scene.http.post(f"{PAGE}sign-out", {"where": "here"})
+    assert "You are signed out in this browser." in read(page)
+    assert heading(phone.get(PAGE)) == "What has access to your accounts"
     assert heading(page) == "You are signed out"
-    assert not BrowserSession.objects.filter(user_id=person.pk).exists()
     assert "Your apps keep their access." in read(page)
     assert heading(scene.http.get(PAGE)) == "Sign in to see what has access"
     assert refreshed(scene) == 200
-    assert AuditEvent.objects.get(event="account.signed_out").user_id == person.pk
+    assert AuditEvent.objects.get(event="browser_session.ended").user_id == person.pk
 
 
 def test_signing_out_of_everything_ends_every_app_too(scene: Scene) -> None:
-    page = scene.http.post(f"{PAGE}sign-out", {"apps": "1"})
+    phone, eve = signed_in_elsewhere(scene), eve_of(scene)
+    page = scene.http.post(f"{PAGE}sign-out", {"apps": "1", "where": "everywhere"})
+    assert "You are signed out in every browser." in read(page)
+    assert heading(phone.get(PAGE)) == "Sign in to see what has access"
+    assert heading(eve.get(PAGE)) == "What has access to your accounts"
     assert "No app has access any more." in read(page)
     assert refreshed(scene) == 400
-    assert not Link.objects.exists()
-    assert not Consent.objects.exists()
+    assert not TokenSession.objects.filter(closed_at=None).exclude(user__name="Eve").exists()
+    assert not Consent.objects.exclude(user__name="Eve").exists()
+    phone_again = signed_in_elsewhere(scene)
+    event = AuditEvent.objects.get(event="browser_session.ended")
+    assert (event.reason, event.detail) == ("person", {"everywhere": True})
+    assert "You signed out in every browser." in read(phone_again.get(PAGE))
 
 
 def test_signing_in_leads_back_here_without_any_app(scene: Scene) -> None:

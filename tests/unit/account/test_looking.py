@@ -39,7 +39,7 @@ def test_it_shows_connections_apps_the_browser_and_what_happened(scene: Scene) -
         "It may use Example MCP server",
         "use its tools",
         "Remove access to Example MCP server",
-        "Firefox on Linux with Code",
+        "Firefox on Linux (this browser) signed in with Code",
         "Example MCP server used your Mail account, for Claude.",
         "You let Claude use Example MCP server.",
         "You signed in with Code.",
@@ -159,7 +159,7 @@ def test_looking_changes_nothing_and_is_kept_nowhere(scene: Scene) -> None:
 
 @pytest.mark.parametrize("many", [1, 30])
 def test_it_costs_the_same_for_many_as_for_one(scene: Scene, many: int) -> None:
-    """The person's session and row, seven for what they have, nothing for each of it."""
+    """The person's session and row, their browsers, seven for what they have, nothing for each of it."""
     person, now = scene.sitting.person, timezone.now()
     TokenSession.objects.all().delete()
     Credential.objects.all().delete()
@@ -179,7 +179,7 @@ def test_it_costs_the_same_for_many_as_for_one(scene: Scene, many: int) -> None:
     with CaptureQueriesContext(connection) as captured:
         page = scene.http.get(PAGE)
     assert read(page).count("Remove access to Many") == many
-    assert len(captured) == 9, [query["sql"] for query in captured]
+    assert len(captured) == 10, [query["sql"] for query in captured]
     with CaptureQueriesContext(connection) as captured:
         scene.http.get(f"{PAGE}activity")
     assert len(captured) == 6, [query["sql"] for query in captured]
