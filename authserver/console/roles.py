@@ -80,6 +80,7 @@ POWERS = (
         Role.SECURITY_ADMINISTRATOR,
     ),
     Power("forget people who are not staff", ("accounts.delete_user",), Role.SECURITY_ADMINISTRATOR),
+    Power("export the audit trail", ("accounts.export_auditevent",), Role.SECURITY_ADMINISTRATOR),
 )
 
 
