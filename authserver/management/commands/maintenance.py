@@ -1,12 +1,15 @@
-"""`manage.py maintenance [--loop] [--interval SECONDS]`: what has to be done from time to time."""
+"""`manage.py maintenance [--loop] [--interval SECONDS] [--metrics FILE]`: what has to be done from time to time."""
 
 from __future__ import annotations
 
+import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections import Counter
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import structlog
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 from django.utils import timezone
@@ -15,7 +18,10 @@ from accounts.vault import key_check
 from accounts.vault.base import SealingUnavailable
 from authserver.housekeeping import MINUTE, Step, steps
 from authserver.housekeeping_loop import Ending, do, do_over_and_over
+from authserver.housekeeping_metrics import MetricsFile
 from authserver.models import MaintenanceRun
+
+log = structlog.get_logger(__name__)
 
 NOTE = "note of this run"
 
@@ -38,9 +44,16 @@ class Command(BaseCommand):
             metavar="SECONDS",
             help="with --loop: do no step more often than this (default: each at its own pace)",
         )
+        parser.add_argument(
+            "--metrics",
+            type=Path,
+            metavar="FILE",
+            help="keep what was done in this file too, in Prometheus' text format",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         check_vault_keys()
+        self.metrics = metrics_file(options["metrics"])
         if options["loop"]:
             with Ending() as ending:
                 self.stdout.write("maintenance: running until SIGTERM")
@@ -77,6 +90,7 @@ class Command(BaseCommand):
 
     def say(self, step: Step, done: Counter[str] | None) -> None:
         """One line a step."""
+        self.count(step, done)
         if done is None:
             self.stderr.write(f"{step.name}: failed")
         else:
@@ -87,6 +101,18 @@ class Command(BaseCommand):
         """A loop that has nothing to do says nothing."""
         if done is None or done.total():
             self.say(step, done)
+        else:
+            self.count(step, done)
+
+    def count(self, step: Step, done: Counter[str] | None) -> None:
+        """A file that cannot be written stops nothing: the work matters more than its numbers."""
+        if self.metrics is None:
+            return
+        self.metrics.count(step.name, done, now=time.time())
+        try:
+            self.metrics.write()
+        except OSError as error:
+            log.error("maintenance.metrics", outcome="failed", reason=type(error).__name__)
 
 
 def check_vault_keys() -> None:
@@ -97,6 +123,18 @@ def check_vault_keys() -> None:
         raise CommandError(str(error)) from None
     except DatabaseError as error:
         raise CommandError(f"the database does not answer: {type(error).__name__}") from None
+
+
+def metrics_file(path: Path | None) -> MetricsFile | None:
+    """Tried before anything is done: a wrong path is told to whoever wrote it."""
+    if path is None:
+        return None
+    try:
+        metrics = MetricsFile(path)
+        metrics.write()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"--metrics {path}: {type(error).__name__}") from None
+    return metrics
 
 
 def _fit(limit: int) -> Counter[str]:
