@@ -6,12 +6,14 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import ConsoleAdmin
 from authserver.configuration import secrets, upstreams
 from authserver.configuration.reading import Fields
+from authserver.console import provider_connection
 from authserver.console.exam import examine
 from authserver.console.shown_once import AskedAgainMixin
 from upstream import identities, providers
@@ -84,9 +86,24 @@ class ProviderAdmin(AskedAgainMixin, ConsoleAdmin):
     list_display = ("name", "type", "enabled", "sign_in", "client_secret_source", "updated_at")
     list_filter = ("type", "enabled")
     searched = ("name",)
-    readonly_fields = ("client_secret_source", "created_at", "updated_at")
-    fields = ("name", "enabled", *KEPT, "new_client_secret", *readonly_fields)
+    readonly_fields = ("callback", "client_secret_source", "created_at", "updated_at")
+    fields = ("name", "enabled", "callback", *KEPT, "new_client_secret", *readonly_fields[1:])
     actions = None
+    change_form_template = "admin/provider_change_form.html"
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.test_connection_view)
+        return [
+            path("<path:object_id>/test-connection/", view, name="upstream_provider_test_connection"),
+            *super().get_urls(),
+        ]
+
+    def test_connection_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return provider_connection.show(self, request, object_id)
+
+    @admin.display(description=_("callback to register there"))
+    def callback(self, provider: Provider) -> str:
+        return providers.callback_url(provider) if provider.pk else str(_("is here once it has a name"))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Provider | None = None) -> tuple[str, ...]:
         """The name is part of what the secret is sealed to, and of everybody's identity there."""

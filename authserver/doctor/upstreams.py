@@ -24,7 +24,7 @@ Seen = tuple[list[Flaw], list[Fetched]]
 
 
 def look(through: Calls, now: datetime) -> Iterator[Finding]:
-    """Two findings or three a provider."""
+    """Every provider that is switched on."""
     providers = list(Provider.objects.filter(enabled=True).order_by("name")[:MOST])
     if not providers:
         yield warning(
@@ -34,6 +34,11 @@ def look(through: Calls, now: datetime) -> Iterator[Finding]:
             _("Add one (docs/providers/README.md)."),
         )
         return
+    yield from look_at(providers, through, now)
+
+
+def look_at(providers: Sequence[Provider], through: Calls, now: datetime) -> Iterator[Finding]:
+    """Two findings or three a provider."""
 
     def examine(provider: Provider) -> Seen:
         answers: list[Fetched] = []

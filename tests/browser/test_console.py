@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.inspection import watch
+from tests.browser.inspection import inspect, watch
 from tests.harness.oauth import OAuthClient
 from tests.harness.person import Person
 from tests.harness.server import Server
@@ -74,4 +74,18 @@ def test_the_page_that_enrols_an_authenticator_draws_its_code_under_the_policy(
     console.get_by_label("Code:").fill("000000")
     console.get_by_role("button", name="Confirm").click()
     assert console.get_by_role("alert").is_visible()
+    assert complaints == []
+
+
+def test_an_operator_tests_the_connection_to_a_provider(console: Page, demo_server: Server) -> None:
+    complaints = watch(console)
+    console.emulate_media(reduced_motion="reduce")  # else colours are measured while they change
+    console.goto(f"{demo_server.issuer}/admin/upstream/provider/")
+    console.locator("#result_list tbody th a").first.click()
+    assert console.get_by_text(f"{demo_server.issuer}/oauth/callback/demo").is_visible()
+    console.get_by_role("link", name="Test connection").click()
+    console.get_by_role("button", name="Test now").click()
+    assert console.get_by_role("status").is_visible()
+    assert console.get_by_text("Its documents, keys and endpoints answer.").is_visible()
+    assert inspect(console) == []
     assert complaints == []

@@ -1,0 +1,49 @@
+"""A provider's "Test connection": its documents, keys, endpoints and clock, looked at now, as the doctor does it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.admin_base import ConsoleAdmin
+from authserver import shared_cache
+from authserver.doctor import upstreams
+from authserver.doctor.calls import Calls
+from authserver.doctor.findings import worst
+
+SECONDS = 15
+"""Five GETs of three seconds each."""
+
+
+def show(model_admin: ConsoleAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
+    """GET offers it, POST looks. One that is switched off too: that is how it is tried before anybody meets it."""
+    if not model_admin.has_view_permission(request):  # before looking, so that nobody learns which rows there are
+        raise PermissionDenied
+    provider = model_admin.get_object(request, unquote(object_id))
+    if provider is None:
+        raise Http404
+    context: dict[str, Any] = {
+        **model_admin.admin_site.each_context(request),
+        "title": _("Test the connection to %(provider)s") % {"provider": provider.title},
+        "opts": model_admin.opts,
+        "object": provider,
+    }
+    if request.method == "POST":
+        under_way = f"test-connection:{provider.pk}"  # one at a time: each holds a thread
+        if shared_cache.claim(under_way, seconds=SECONDS):
+            try:
+                found = list(upstreams.look_at([provider], Calls(SECONDS), timezone.now()))
+            finally:
+                shared_cache.let_go(under_way)
+            context |= {"findings": found, "status": worst(found)}
+        else:
+            context["is_busy"] = True
+    response = TemplateResponse(request, "admin/test_connection.html", context)
+    response["Cache-Control"] = "no-store"
+    return response
