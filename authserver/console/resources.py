@@ -6,11 +6,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
 
 from accounts.admin_base import ConsoleAdmin, ReadOnlyAdmin
 from authserver.configuration import resources, shapes
 from authserver.configuration.reading import Fields
+from authserver.console import connecting
 from authserver.console.exam import examine
 from authserver.console.shown_once import ShownOnceMixin
 from authserver.models import Resource, ResourceServer, ResourceUpstream
@@ -76,6 +78,14 @@ class ResourceAdmin(ConsoleAdmin):
     searched = ("identifier", "canonical")
     fields = ("identifier", "enabled", *KEPT, "registration_mode")
     actions = None
+    change_form_template = "admin/resource_change_form.html"
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.connect_view)
+        return [path("<path:object_id>/connect/", view, name="authserver_resource_connect"), *super().get_urls()]
+
+    def connect_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return connecting.show(self, request, object_id)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Resource | None = None) -> tuple[str, ...]:
         """The identifier is the `aud` of tokens that are out there."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.browser.inspection import inspect, watch
+from tests.conftest import StartServer
 from tests.harness.oauth import OAuthClient
 from tests.harness.person import Person
-from tests.harness.server import Server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -16,13 +16,14 @@ WHO = "Grace"
 NAME = "An app of the account page"
 
 
-def test_a_person_signs_in_sees_what_has_access_and_ends_it(page: Page, demo_server: Server) -> None:
-    client = OAuthClient.registered(demo_server.issuer, client_name=NAME)
-    flow = client.begin(resource=f"{demo_server.issuer}/demo/mcp")
+def test_a_person_signs_in_sees_what_has_access_and_ends_it(page: Page, start_server: StartServer) -> None:
+    server = start_server()  # of their own: what else they let in would be on the pages
+    client = OAuthClient.registered(server.issuer, client_name=NAME)
+    flow = client.begin(resource=f"{server.issuer}/demo/mcp")
     tokens = client.finish(flow, Person(WHO).authorize(flow.url))
     complaints = watch(page)
 
-    page.goto(demo_server.issuer)
+    page.goto(server.issuer)
     page.get_by_role("link", name="See and end what has access").click()
     assert inspect(page) == []
     page.get_by_role("button", name="Sign in with Demo identity provider").click()

@@ -59,7 +59,7 @@ def test_an_operator_revokes_a_session_and_its_client_is_out(console: Page, demo
     console.get_by_role("link", name="Revoke").click()
     console.get_by_label("Reason:").fill("laptop stolen")
     console.get_by_role("button", name="Revoke").click()
-    assert console.get_by_text("Revoked 1 token session.").is_visible()
+    console.get_by_text("Revoked 1 token session.").wait_for()
     refused = client.token({"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]})
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
 
@@ -73,7 +73,7 @@ def test_the_page_that_enrols_an_authenticator_draws_its_code_under_the_policy(
     assert (drawn.bounding_box() or {"width": 0})["width"] > 100
     console.get_by_label("Code:").fill("000000")
     console.get_by_role("button", name="Confirm").click()
-    assert console.get_by_role("alert").is_visible()
+    console.get_by_role("alert").wait_for()
     assert complaints == []
 
 
@@ -82,10 +82,21 @@ def test_an_operator_tests_the_connection_to_a_provider(console: Page, demo_serv
     console.emulate_media(reduced_motion="reduce")  # else colours are measured while they change
     console.goto(f"{demo_server.issuer}/admin/upstream/provider/")
     console.locator("#result_list tbody th a").first.click()
-    assert console.get_by_text(f"{demo_server.issuer}/oauth/callback/demo").is_visible()
+    console.get_by_text(f"{demo_server.issuer}/oauth/callback/demo").wait_for()
     console.get_by_role("link", name="Test connection").click()
     console.get_by_role("button", name="Test now").click()
-    assert console.get_by_role("status").is_visible()
-    assert console.get_by_text("Its documents, keys and endpoints answer.").is_visible()
+    console.get_by_role("status").wait_for()
+    console.get_by_text("Its documents, keys and endpoints answer.").wait_for()
+    assert inspect(console) == []
+    assert complaints == []
+
+
+def test_a_developer_copies_how_to_connect(console: Page, demo_server: Server) -> None:
+    complaints = watch(console)
+    console.emulate_media(reduced_motion="reduce")
+    console.goto(f"{demo_server.issuer}/admin/authserver/resource/")
+    console.locator("#result_list tbody th a").first.click()
+    console.get_by_role("link", name="How to connect").click()
+    assert f'"{demo_server.issuer}"' in console.get_by_role("region", name="FastMCP").inner_text()
     assert inspect(console) == []
     assert complaints == []

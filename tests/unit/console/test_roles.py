@@ -31,6 +31,7 @@ OURS = {
     "authserver_resourceserver_new_secret": SECURITY_ONLY,
     "auth_user_password_change": SECURITY_ONLY,
     "accounts_auditevent_export": SECURITY_ONLY,
+    "authserver_resource_connect": frozenset(Role),
     "upstream_provider_test_connection": frozenset(Role),
 }
 """Who gets to the pages that are no list and no form of Django's. A new one is to be put down here."""
