@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -23,7 +22,6 @@ class _Quiet(WSGIRequestHandler):
 @pytest.fixture(scope="module")
 def gallery() -> Iterator[str]:
     """Its address, with a trailing slash. Arabic is switched on beside our own languages, for its direction."""
-    Path(str(settings.STATIC_ROOT)).mkdir(parents=True, exist_ok=True)  # `collectstatic` makes it in a deployment
     changes = {"ROOT_URLCONF": pages.__name__, "LANGUAGES": [*settings.LANGUAGES, ("ar", "Arabic")]}
     with override_settings(**changes), ThreadedWSGIServer(("127.0.0.1", 0), _Quiet) as server:
         server.set_app(WSGIHandler())  # `get_wsgi_application` would set Django up once more, and its logging
