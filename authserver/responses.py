@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render as render_template
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from authserver import redirects
 
@@ -91,3 +93,25 @@ def page(
         **(links or {}),
     }
     return private(render_template(request, "authorize/error.html", context, status=status))
+
+
+def too_often(request: HttpRequest, wait_seconds: int, *, heading: str, reloads: bool) -> HttpResponse:
+    """429 with `Retry-After`. `reloads`: the same address is to be loaded again, not the step before it tried again."""
+    words = (
+        ngettext(
+            "Wait one second, then load this page again.",
+            "Wait %(seconds)s seconds, then load this page again.",
+            wait_seconds,
+        )
+        if reloads
+        else ngettext("Wait one second, then try again.", "Wait %(seconds)s seconds, then try again.", wait_seconds)
+    )
+    response = page(
+        request,
+        status=429,
+        heading=heading,
+        explanation=_("To protect everybody, this address has to wait a little."),
+        steps=(words % {"seconds": wait_seconds},),
+    )
+    response["Retry-After"] = str(wait_seconds)
+    return response

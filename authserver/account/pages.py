@@ -5,9 +5,8 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
-from authserver import visit_outcomes
+from authserver import responses, visit_outcomes
 from authserver.responses import page
 from upstream.models import Provider, Visit
 
@@ -62,16 +61,7 @@ def signed_out(request: HttpRequest, *, everywhere: bool, apps_too: bool) -> Htt
 
 
 def too_often(request: HttpRequest, wait_seconds: int) -> HttpResponse:
-    words = ngettext("Wait one second, then try again.", "Wait %(seconds)s seconds, then try again.", wait_seconds)
-    response = page(
-        request,
-        status=429,
-        heading=_("Too many attempts from your network"),
-        explanation=_("To protect everybody, this address has to wait a little."),
-        steps=(words % {"seconds": wait_seconds},),
-    )
-    response["Retry-After"] = str(wait_seconds)
-    return response
+    return responses.too_often(request, wait_seconds, heading=_("Too many attempts from your network"), reloads=False)
 
 
 def _to_the_page() -> dict[str, str]:

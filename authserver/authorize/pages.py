@@ -100,8 +100,7 @@ def somebody_else(request: HttpRequest, asked: AuthorizationRequest) -> HttpResp
         heading=_("Somebody else is signed in now"),
         explanation=_("This approval was begun by another person in this browser. It was not given to the app."),
         links={
-            "retry_url": start_again(asked.raw),
-            "retry_label": _("Start again"),
+            **_retry(start_again(asked.raw), _("Start again")),
             **back(asked, "access_denied", "The person at the browser changed."),
         },
     )

@@ -8,10 +8,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from accounts.models import User
-from authserver import visit_outcomes
+from authserver import responses, visit_outcomes
 from authserver.connect.asked import Asked
 from authserver.responses import Choices, page
 from upstream.models import Provider, Visit
@@ -139,16 +138,7 @@ def nowhere_to_sign_in(request: HttpRequest, asked: Asked) -> HttpResponse:
 
 
 def too_often(request: HttpRequest, wait_seconds: int) -> HttpResponse:
-    words = ngettext("Wait one second, then try again.", "Wait %(seconds)s seconds, then try again.", wait_seconds)
-    response = page(
-        request,
-        status=429,
-        heading=_("Too many attempts from your network"),
-        explanation=_("To protect everybody, this address has to wait a little."),
-        steps=(words % {"seconds": wait_seconds},),
-    )
-    response["Retry-After"] = str(wait_seconds)
-    return response
+    return responses.too_often(request, wait_seconds, heading=_("Too many attempts from your network"), reloads=False)
 
 
 def _names(asked: Asked) -> dict[str, str]:

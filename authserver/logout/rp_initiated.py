@@ -16,14 +16,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from accounts import audit
 from accounts.browser import browser_hash, ensure_browser, remember
 from accounts.models import User
-from authserver import languages, limits, policy, redirects
+from authserver import languages, limits, policy, redirects, responses
 from authserver.addresses import client_address, network_of
 from authserver.errors import OAuthError
 from authserver.logout.asked import PARAMETERS, Asked, read
@@ -131,17 +130,4 @@ def malformed(request: HttpRequest, error: OAuthError) -> HttpResponse:
 
 
 def too_often(request: HttpRequest, wait_seconds: int) -> HttpResponse:
-    words = ngettext(
-        "Wait one second, then load this page again.",
-        "Wait %(seconds)s seconds, then load this page again.",
-        wait_seconds,
-    )
-    response = page(
-        request,
-        status=429,
-        heading=_("Too many attempts from your network"),
-        explanation=_("To protect everybody, this address has to wait a little."),
-        steps=(words % {"seconds": wait_seconds},),
-    )
-    response["Retry-After"] = str(wait_seconds)
-    return response
+    return responses.too_often(request, wait_seconds, heading=_("Too many attempts from your network"), reloads=True)
