@@ -102,7 +102,7 @@ class ConsoleAdmin(AnyModelAdmin):
     # One audit row beside each line of Django's own history, which lives and dies with the operator's account.
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
         """Django's last look at the form, before the change is logged: ours too."""
-        request.console_changes = changes.made(form, formsets or (), personal=self.personal)  # type: ignore[attr-defined]
+        request.console_changes = changes.made(form, formsets or (), personal=self.personal)  # type: ignore[attr-defined]  # ours, read below
         return super().construct_change_message(request, form, formsets, add)
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:

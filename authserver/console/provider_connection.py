@@ -12,10 +12,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.admin_base import ConsoleAdmin
-from authserver import shared_cache
+from authserver.console.doctor import look_alone
 from authserver.doctor import upstreams
 from authserver.doctor.calls import Calls
-from authserver.doctor.findings import worst
 
 SECONDS = 15
 """Five GETs of three seconds each."""
@@ -35,15 +34,11 @@ def show(model_admin: ConsoleAdmin, request: HttpRequest, object_id: str) -> Htt
         "object": provider,
     }
     if request.method == "POST":
-        under_way = f"test-connection:{provider.pk}"  # one at a time: each holds a thread
-        if shared_cache.claim(under_way, seconds=SECONDS):
-            try:
-                found = list(upstreams.look_at([provider], Calls(SECONDS), timezone.now()))
-            finally:
-                shared_cache.let_go(under_way)
-            context |= {"findings": found, "status": worst(found)}
-        else:
-            context["is_busy"] = True
+        context |= look_alone(
+            f"test-connection:{provider.pk}",
+            lambda: list(upstreams.look_at([provider], Calls(SECONDS), timezone.now())),
+            seconds=SECONDS,
+        )
     response = TemplateResponse(request, "admin/test_connection.html", context)
     response["Cache-Control"] = "no-store"
     return response

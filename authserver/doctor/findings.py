@@ -20,7 +20,7 @@ class Level(StrEnum):
 
 
 _LABELS = {Level.OK: _("ok"), Level.WARNING: _("warning"), Level.FAILED: _("failed")}
-_WORST_FIRST = (Level.FAILED, Level.WARNING, Level.OK)
+WORST_FIRST = (Level.FAILED, Level.WARNING, Level.OK)
 
 
 @dataclass(frozen=True)
@@ -58,4 +58,4 @@ def failed(check: str, title: str, meaning: str, remedy: str) -> Finding:
 def worst(findings: Iterable[Finding]) -> Level:
     """Of all of them; `ok` of none."""
     found = {finding.level for finding in findings}
-    return next((level for level in _WORST_FIRST if level in found), Level.OK)
+    return next((level for level in WORST_FIRST if level in found), Level.OK)
