@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 import structlog
 from django.db import DatabaseError, InterfaceError
@@ -196,10 +197,13 @@ class _Attempt:
                 raise TemporarilyUnavailable("held_up", provider=self.provider.name)
 
         let_go()
+        issuer = refreshed_id_token.issuer(self.provider)  # nothing may have to be fetched once the answer is there
         try:
             given = refresh(self.provider, entry.tokens, now=self.clock(), before_sending=before_sending)
-            # First of all: the provider may have forgotten the old tokens already.
-            if not store(seen, given, now=self.clock, sleep=self.sleep, monotonic=self.monotonic):
+            flaw = refreshed_id_token.flaw(self.provider, issuer, given.id_token, entry.tokens.id_token, seen.subject)
+            # Stored whatever is wrong with it: the provider may have forgotten the old tokens already. Dead in the same
+            # write, for whoever waits reads what is stored at once.
+            if not store(seen, given, dead_reason=flaw, now=self.clock, sleep=self.sleep, monotonic=self.monotonic):
                 return None
         except NeedsReauthorization as error:
             self._bury(entry, error.reason)
@@ -210,9 +214,8 @@ class _Attempt:
         except base.Damaged:  # since it was read, and the vault has said so; what the answer left out is lost
             self._bury(entry, "damaged")
             return None
-        if flaw := refreshed_id_token.flaw(self.provider, given.id_token, entry.tokens.id_token, seen.subject):
-            self._bury(entry, flaw, version=seen.version + 1)
-            return None
+        if flaw:
+            self._died(entry, flaw)
         log.info("upstream.refresh", outcome="ok", upstream=self.provider.name, user_id=str(seen.user_id))
         return _fresh(_with(entry, given))
 
@@ -227,18 +230,18 @@ class _Attempt:
             return _fresh(entry)
         raise error
 
-    def _bury(self, entry: Entry, reason: str, version: int | None = None) -> None:
+    def _bury(self, entry: Entry, reason: str) -> None:
         """Mark the credential dead, say so and raise. Returns only where another write was quicker: then look again."""
         seen = entry.credential
-        if not vault().credentials.mark_dead(
-            seen.id, version_seen=version or seen.version, reason=reason, now=self.clock()
-        ):
-            return
+        if vault().credentials.mark_dead(seen.id, version_seen=seen.version, reason=reason, now=self.clock()):
+            self._died(entry, reason)
+
+    def _died(self, entry: Entry, reason: str) -> NoReturn:
         audit.record(
             "upstream.credential_died",
             outcome="failed",
             reason=reason,
-            user_id=seen.user_id,
+            user_id=entry.credential.user_id,
             tsid=self.tsid,
             upstream=self.provider.name,
         )

@@ -35,6 +35,7 @@ def store(
     seen: CredentialState,
     given: TokenSet,
     *,
+    dead_reason: str,
     now: Callable[[], datetime],
     sleep: Callable[[float], None] = time.sleep,
     monotonic: Callable[[], float] = time.monotonic,
@@ -44,7 +45,9 @@ def store(
     pause = FIRST_PAUSE_SECONDS
     while True:
         try:
-            return vault().credentials.replace(seen.id, given, version_seen=seen.version, now=now())
+            return vault().credentials.replace(
+                seen.id, given, version_seen=seen.version, now=now(), dead_reason=dead_reason
+            )
         except (OperationalError, InterfaceError, SealingUnavailable) as error:
             reason = type(error).__name__
         if monotonic() >= give_up_at:

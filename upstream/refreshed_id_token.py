@@ -1,8 +1,8 @@
 """The ID token of a refresh: is it still the same person's (OpenID Connect Core s12.2)?
 
 It came from the token endpoint itself, over TLS and to us as an authenticated client, which stands in place of its
-signature (s3.1.3.7 point 6). It is looked at after the new tokens are stored: whatever is wrong with it, the provider
-has turned the old ones over.
+signature (s3.1.3.7 point 6). Looking at it asks nobody: between the provider's answer and the write that keeps it there
+is nothing to wait for.
 """
 
 from __future__ import annotations
@@ -19,7 +19,17 @@ from upstream.identity import at
 from upstream.models import Provider
 
 
-def flaw(provider: Provider, unverified: str | None, before: str | None, subject: str) -> str:
+def issuer(provider: Provider) -> str:
+    """Whose it has to be, as discovery says; empty where that is not to be known now, or the provider gives none."""
+    if not presets.of(provider).is_oidc:
+        return ""
+    try:
+        return endpoints(provider).issuer
+    except UpstreamError:
+        return ""
+
+
+def flaw(provider: Provider, issuer: str, unverified: str | None, before: str | None, subject: str) -> str:
     """What is wrong with it, in a word; empty for nothing. `before` is the ID token held, `subject` the credential's."""
     if unverified is None or not presets.of(provider).is_oidc:
         return ""
@@ -28,12 +38,9 @@ def flaw(provider: Provider, unverified: str | None, before: str | None, subject
         return "id_token_malformed"
     if claims.get("aud") not in (provider.client_id, [provider.client_id]):
         return "id_token_audience"
-    try:
-        issuer = endpoints(provider).issuer
-    except UpstreamError:
-        issuer = ""  # not to be known now; the old token's issuer still is
     tenant = claims.get("tid")
     expected = issuer.replace(TENANT_PLACEHOLDER, tenant) if isinstance(tenant, str) else issuer
+    # Where the issuer is not to be known now, the old token's still is.
     if (expected and claims.get("iss") != expected) or (old and claims.get("iss") != old.get("iss")):
         return "id_token_issuer"
     if old and claims["sub"] != old.get("sub"):

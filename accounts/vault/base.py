@@ -315,10 +315,13 @@ class Credentials(Protocol):
         another.
         """
 
-    def replace(self, credential_id: UUID, tokens: TokenSet, *, version_seen: int, now: datetime) -> bool:
+    def replace(
+        self, credential_id: UUID, tokens: TokenSet, *, version_seen: int, now: datetime, dead_reason: str = ""
+    ) -> bool:
         """Store refreshed tokens and end the lease. False (and nothing stored) where the version moved on.
 
-        An omitted refresh or ID token keeps the old one, and so do omitted scopes (RFC 6749 section 5.1). Raises
+        With `dead_reason` they are stored dead, in the same write: kept, and at no time given to anybody. An omitted
+        refresh or ID token keeps the old one, and so do omitted scopes (RFC 6749 section 5.1). Raises
         `TooLarge`, `Unstorable`, `Damaged`.
         """
 

@@ -40,6 +40,10 @@ _KEEP_ATTEMPTS = 5  # each is lost only to a sign-in and the end of its last ses
 _NO_LEASE: dict[str, Any] = {"lease_holder": "", "lease_until": None}
 
 
+def _dead(reason: str) -> dict[str, Any]:
+    return {"state": Credential.State.DEAD, "dead_reason": reason[:64]}
+
+
 class DatabaseCredentials:
     """Rows of `Credential`."""
 
@@ -123,7 +127,9 @@ class DatabaseCredentials:
         leasable = Credential.objects.filter(_unleased(now), id=credential_id, version=version_seen)
         return bool(leasable.filter(state=Credential.State.LIVE).update(lease_holder=holder, lease_until=until))
 
-    def replace(self, credential_id: UUID, tokens: TokenSet, *, version_seen: int, now: datetime) -> bool:
+    def replace(
+        self, credential_id: UUID, tokens: TokenSet, *, version_seen: int, now: datetime, dead_reason: str = ""
+    ) -> bool:
         """One UPDATE, after one SELECT: who it is sealed to, and what an incomplete response keeps.
 
         The two need no lock between them. What was read is what `version_seen` names, and the UPDATE takes effect on
@@ -137,14 +143,10 @@ class DatabaseCredentials:
         user_id, provider, sealed_tokens = row
         if not tokenset.is_complete(tokens):
             tokens = tokenset.refreshed(tokens, self._open(credential_id, user_id, provider, sealed_tokens))
-        return bool(
-            seen.update(
-                version=F("version") + 1,
-                refreshed_at=now,
-                **_NO_LEASE,
-                **self._columns(credential_id, user_id, provider, tokens),
-            )
-        )
+        columns = {**self._columns(credential_id, user_id, provider, tokens), **_NO_LEASE}
+        if dead_reason:
+            columns |= _dead(dead_reason)
+        return bool(seen.update(version=F("version") + 1, refreshed_at=now, **columns))
 
     def release(self, credential_id: UUID, *, holder: str) -> None:
         Credential.objects.filter(id=credential_id, lease_holder=holder).update(**_NO_LEASE)
@@ -152,7 +154,7 @@ class DatabaseCredentials:
     def mark_dead(self, credential_id: UUID, *, version_seen: int, reason: str, now: datetime) -> bool:
         return bool(
             Credential.objects.filter(id=credential_id, version=version_seen).update(
-                version=F("version") + 1, state=Credential.State.DEAD, dead_reason=reason[:64], **_NO_LEASE
+                version=F("version") + 1, **_dead(reason), **_NO_LEASE
             )
         )
 

@@ -270,7 +270,9 @@ class MemoryCredentials:
             held.lease = (holder, until)
             return True
 
-    def replace(self, credential_id: UUID, tokens: TokenSet, *, version_seen: int, now: datetime) -> bool:
+    def replace(
+        self, credential_id: UUID, tokens: TokenSet, *, version_seen: int, now: datetime, dead_reason: str = ""
+    ) -> bool:
         check_tokens(tokens)
         with self._store.lock:
             held = self._seen(credential_id, version_seen)
@@ -278,6 +280,8 @@ class MemoryCredentials:
                 return False
             _store_tokens(held, tokenset.refreshed(tokens, held.tokens))
             held.obtained_at = now
+            if dead_reason:
+                held.state = replace(held.state, live=False, dead_reason=dead_reason[:64])
             return True
 
     def release(self, credential_id: UUID, *, holder: str) -> None:

@@ -164,6 +164,20 @@ class CredentialsContract:
         assert entry.credential.version == github.version + 1
         assert lease(vault, entry.credential, "another")
 
+    def test_a_refresh_that_is_not_to_be_given_out_is_stored_dead_in_one_write(self, vault: TokenVault) -> None:
+        user = person()
+        github = kept(vault, user)
+        tsid = opened(vault, user, github)
+        assert lease(vault, github)
+        assert vault.credentials.replace(
+            github.id, tokens("wrong"), version_seen=github.version, now=NOW, dead_reason="id_token_subject_changed"
+        )
+        entry = read(vault, tsid)
+        assert entry.tokens == tokens("wrong")
+        assert (entry.credential.live, entry.credential.dead_reason) == (False, "id_token_subject_changed")
+        assert entry.credential.version == github.version + 1
+        assert not lease(vault, entry.credential, "another")
+
     def test_a_refresh_that_omits_tokens_and_scopes_keeps_the_old_ones(self, vault: TokenVault) -> None:
         user = person()
         github = kept(vault, user, refresh_expires_at=NOW + 30 * DAY)

@@ -52,6 +52,7 @@ def test_another_persons_id_token_ends_the_credential_after_the_rotation_is_stor
             held.fresh(clock)
         assert held.row.state == Credential.State.DEAD
         assert list(fake.refresh_tokens) == [held.stored(clock).refresh_token]  # stored first, as ruled
+        assert held.row.version == 2  # and dead in the same write: nobody who waited reads them alive
     assert AuditEvent.objects.get(event="upstream.credential_died").reason == reason
 
 
