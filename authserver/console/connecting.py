@@ -55,11 +55,12 @@ def snippets(resource: Resource, client_id: str) -> list[Snippet]:
     issuer, url = conf.load().issuer, urlsplit(resource.identifier)
     base = urlunsplit((url.scheme, url.netloc, "", "", ""))
     elsewhere = "" if url.path == USUAL_PATH else json.dumps(url.path or "/")
-    metadata_url = f"{base}{WELL_KNOWN}{url.path.removesuffix('/')}"
+    metadata_path = WELL_KNOWN + url.path.removesuffix("/")
+    metadata_url = base + metadata_path
     variable = secret_variable(client_id)
-    written = {  # as both Python and JSON write them
+    written = {  # as Python, JavaScript and JSON all write them
         "issuer": issuer, "resource": resource.identifier, "base": base, "client_id": client_id, "variable": variable,
-        "name": resource.name, "scopes": list(resource.scopes),
+        "name": resource.name, "scopes": list(resource.scopes), "path": url.path or "/", "metadata_path": metadata_path,
     }  # fmt: skip
     context = {name: json.dumps(value) for name, value in written.items()} | {
         "fastmcp_path": elsewhere and f", path={elsewhere}",
@@ -73,6 +74,7 @@ def snippets(resource: Resource, client_id: str) -> list[Snippet]:
     return [
         Snippet("FastMCP", render_to_string("connect/fastmcp.txt", context)),
         Snippet(_("The official Python SDK"), render_to_string("connect/python_sdk.txt", context)),
+        Snippet(_("The official TypeScript SDK"), render_to_string("connect/typescript_sdk.txt", context)),
         Snippet(
             _("Any language: the answer to a request without a valid token (401)"),
             f'WWW-Authenticate: Bearer resource_metadata="{metadata_url}"',

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -18,13 +18,14 @@ from fastmcp import Client
 from fastmcp.client.auth import BearerAuth
 
 from tests.harness import processes
-from tests.interop import pretend_issuer
+from tests.interop import npm, pretend_issuer
 from tests.interop.pretend_issuer import UPSTREAM_TOKEN, PretendIssuer
 
 pytestmark = pytest.mark.interop
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "connect-your-mcp-server.md"
+TYPESCRIPT_PINS = Path(__file__).parent / "typescript"
 EXAMPLE = ROOT / "examples" / "fastmcp_server"
 START_SECONDS = 60
 
@@ -36,23 +37,50 @@ def issuer() -> Iterator[PretendIssuer]:
         yield running
 
 
-@pytest.fixture(params=["FastMCP", "The official Python SDK"], ids=["fastmcp", "sdk"])
+def code_of(section: str) -> str:
+    [code] = re.findall(rf"^## {section}\n```\w+\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+    return str(code)
+
+
+def python(code: str, directory: Path) -> list[str]:
+    script = directory / "server.py"
+    script.write_text(code)
+    return [sys.executable, str(script)]
+
+
+def typescript(code: str, directory: Path) -> list[str]:
+    """As it stands: no line of it is TypeScript only."""
+    script = directory / "server.mjs"
+    script.write_text(code)
+    sdk = npm.installed(TYPESCRIPT_PINS)
+    (directory / "node_modules").symlink_to(sdk.modules)
+    return sdk.command(script)
+
+
+STARTED: dict[str, Callable[[str, Path], list[str]]] = {
+    "FastMCP": python,
+    "The official Python SDK": python,
+    "The official TypeScript SDK": typescript,
+}
+
+
+@pytest.fixture(params=STARTED, ids=["fastmcp", "python", "typescript"])
 def server(request: pytest.FixtureRequest, issuer: PretendIssuer, tmp_path: Path) -> Iterator[tuple[str, str]]:
     """The section's heading and the URL of the server in it, its example addresses replaced by ones on this machine."""
     port = processes.free_port()
-    [code] = re.findall(rf"^## {request.param}\n```python\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+    code = code_of(request.param)
     for example, here in {
         "https://auth.example.com": issuer.url,
         "https://mcp.example.com": f"http://localhost:{port}",
         "https://api.github.com/user": f"{issuer.url}/api/me",
         "port=9000": f"port={port}",
+        "listen(9000": f"listen({port}",
     }.items():
         code = code.replace(example, here)
-    script, log_file = tmp_path / "server.py", tmp_path / "server.log"
-    script.write_text(code)
+    command, log_file = STARTED[request.param](code, tmp_path), tmp_path / "server.log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, script],
+            command,
             env={**os.environ, "EXAMPLE_MCP_SECRET": "a-secret"},
             cwd=tmp_path,
             stdout=log,
@@ -78,15 +106,16 @@ def server(request: pytest.FixtureRequest, issuer: PretendIssuer, tmp_path: Path
 def test_each_server_lets_its_own_tokens_in_and_no_others(server: tuple[str, str], issuer: PretendIssuer) -> None:
     section, url = server
 
-    async def call(tool: str) -> Any:
+    async def call(tool: str) -> str:
         async with Client(url, auth=BearerAuth(issuer.token(url))) as client:
-            return (await client.call_tool(tool)).structured_content
+            return str((await client.call_tool(tool)).content[0].text)
 
-    if section == "FastMCP":
-        assert asyncio.run(call("whoami")) == {"sub": "upstream-7", "name": "Ada Lovelace"}
-        assert issuer.asked[-1]["caller"] == "example-mcp:a-secret"
+    if section == "The official Python SDK":
+        assert asyncio.run(call("subject")) == "user-1"
     else:
-        assert asyncio.run(call("subject")) == {"result": "user-1"}
+        issuer.asked.clear()
+        assert json.loads(asyncio.run(call("whoami"))) == {"sub": "upstream-7", "name": "Ada Lovelace"}
+        assert issuer.asked[-1]["caller"] == "example-mcp:a-secret"
 
     stranger = httpx.post(url, json={})
     assert stranger.status_code == 401
@@ -97,6 +126,26 @@ def test_each_server_lets_its_own_tokens_in_and_no_others(server: tuple[str, str
     for flaw in ({"aud": "http://localhost:1/mcp"}, {"iss": "https://elsewhere.example.com"}, {"exp": 1}):
         wrong = issuer.token(url, **flaw)
         assert httpx.post(url, json={}, headers={"Authorization": f"Bearer {wrong}"}).status_code == 401
+
+
+def test_the_typescript_is_typescript_to_the_strictest_compiler(tmp_path: Path) -> None:
+    (tmp_path / "server.mts").write_text(code_of("The official TypeScript SDK"))
+    sdk = npm.installed(TYPESCRIPT_PINS)
+    (tmp_path / "node_modules").symlink_to(sdk.modules)
+    strictly = [
+        "--noEmit",
+        "--strict",
+        "--skipLibCheck",
+        "--types",
+        "node",
+        "--module",
+        "nodenext",
+        "--target",
+        "es2023",
+    ]
+    command = sdk.command("typescript/bin/tsc", *strictly, "server.mts")
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def test_the_examples_readme_names_every_setting_and_its_default() -> None:
