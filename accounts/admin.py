@@ -1,4 +1,4 @@
-"""What we keep, shown: credentials, links, receipts of revocations, vault keys and tallies. People and sessions are
+"""What we keep, shown: credentials, links, receipts of revocations and tallies. People and sessions are
 `authserver.console`'s, because what an operator does to them ends tokens; so is the audit trail, which names clients.
 """
 
@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
 from accounts.admin_base import ConsoleAdmin, ReadOnlyAdmin
-from accounts.models import AuditTally, Credential, Link, Revocation, VaultKey
+from accounts.models import AuditTally, Credential, Link, Revocation
 
 admin.site.unregister(Group)
 
@@ -73,15 +73,6 @@ class RevocationAdmin(ReadOnlyAdmin):
     searched = ("id", "user_id", "tsid")
     list_filter = ("state",)
     ordering = ("-queued_at", "-id")
-
-
-@admin.register(VaultKey)
-class VaultKeyAdmin(ReadOnlyAdmin):
-    """Which keys values are, or were, sealed with; never a key, nor what one is checked by."""
-
-    list_display = ("id", "first_used_at", "retired_at")
-    fields = list_display
-    ordering = ("-first_used_at",)
 
 
 @admin.register(AuditTally)

@@ -224,6 +224,21 @@ class VaultKey(models.Model):
         return self.id
 
 
+class SealedCount(models.Model):
+    """How many values of a column each vault key sealed when they were last counted (`accounts.vault.sealed_counts`)."""
+
+    column = models.CharField(max_length=100, primary_key=True)  # `app.Model.field`
+    by_key = models.JSONField()  # the key's id: values; under "" those that name no key that was ever used here
+    counted_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("count of sealed values")
+        verbose_name_plural = _("counts of sealed values")
+
+    def __str__(self) -> str:
+        return self.column
+
+
 class AppendOnly(TypeError):
     """The audit trail is added to, and nothing in it is changed. Only retention deletes, by its own way."""
 

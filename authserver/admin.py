@@ -23,6 +23,7 @@ from authserver.console import (  # noqa: F401  # they register themselves
     second_factors,
     sessions,
     trace,
+    vault_keys,
 )
 from authserver.models import IDToken
 

@@ -13,7 +13,7 @@ from functools import partial
 from django.utils import timezone
 
 from accounts import tallies
-from accounts.vault import vault
+from accounts.vault import sealed_counts, vault
 from authserver import erasure
 from authserver.housekeeping_purges import HISTORIES, PURGES, History, Purge
 from authserver.keys import rotation
@@ -54,6 +54,7 @@ def steps() -> Iterator[Step]:
     yield Step("unused registrations", 60 * MINUTE, 100, _unused)
     yield Step("forgotten people", 60 * MINUTE, 50, _forgotten)
     yield Step("signing keys", 10 * MINUTE, 1, _turn_signing_keys, once=True)
+    yield Step("vault keys", 10 * MINUTE, 10, _count_sealed)
     yield Step("hours of the audit trail", 5 * MINUTE, 24, _count_hours)  # before the trail is shortened
     for history in HISTORIES:
         yield Step(history.what, 5 * MINUTE, 1000, partial(_purge, history))
@@ -87,6 +88,10 @@ def _turn_signing_keys(limit: int) -> Counter[str]:
     return Counter(
         published=int(bool(turn.published)), now_signing=int(bool(turn.activated)), removed=len(turn.removed)
     )
+
+
+def _count_sealed(limit: int) -> Counter[str]:
+    return Counter(counted=sealed_counts.count_stale(now=timezone.now(), limit=limit))
 
 
 def _count_hours(limit: int) -> Counter[str]:

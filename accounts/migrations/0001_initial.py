@@ -57,6 +57,18 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="SealedCount",
+            fields=[
+                ("column", models.CharField(max_length=100, primary_key=True, serialize=False)),
+                ("by_key", models.JSONField()),
+                ("counted_at", models.DateTimeField()),
+            ],
+            options={
+                "verbose_name": "count of sealed values",
+                "verbose_name_plural": "counts of sealed values",
+            },
+        ),
+        migrations.CreateModel(
             name="User",
             fields=[
                 ("password", models.CharField(max_length=128, verbose_name="password")),

@@ -7,13 +7,11 @@ between wins and is looked at again. What is done is passed over the next time: 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
-from functools import reduce
-from operator import or_
 from typing import Any
 
-from django.db.models import Count, Model, Q, QuerySet, Value
+from django.db.models import Model, Q, QuerySet, Value
 from django.db.models.functions import Left
 from django.db.models.lookups import Exact
 
@@ -24,40 +22,41 @@ from accounts.vault.sealed_columns import SealedColumn, all_columns
 from accounts.vault.sealing import sealing
 
 BATCH = 100  # a credential's sealed tokens may have 300 KB: a batch stays within some MB in any case
+SLICE = 5_000  # of what is counted, of which no more than the beginning is read
 _ATTEMPTS = 20  # each is lost only to a write of somebody else between our look and ours
 _HEAD = 40  # characters that hold a form and a key's id
 
 
 @dataclass
 class Progress:
-    """Of one pass over a column: how many rows have been looked at, how many sealed anew, and why others did not open."""
+    """Of one pass over a column: how many rows have been looked at, which keys' values were sealed anew and how many of
+    each, and why others did not open."""
 
     column: SealedColumn
     seen: int = 0
-    resealed: int = 0
+    taken_from: Counter[str] = field(default_factory=Counter)
     damaged: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def resealed(self) -> int:
+        return self.taken_from.total()
 
 
 def sealed_by(column: SealedColumn) -> Counter[str]:
-    """How many values of a column each key sealed, in one reading of it; under `""` those that name no key at all.
+    """How many values of a column each key sealed; under `""` those that name no key at all. Read in slices, along the
+    primary key: no statement is long, and none holds a snapshot of the whole table.
 
     A key that is not here is counted by its name if it was used here before, and no other text is: it may be planted, or
     a token in plain.
     """
-    prefixes = list(sealing().prefixes.items())
-    rows = _filled(column)
-    counted = rows.aggregate(
-        total=Count("pk"),
-        **{f"key{number}": Count("pk", filter=_begins(column, prefix)) for number, (_, prefix) in enumerate(prefixes)},
-    )
-    counts = Counter({key_id: counted[f"key{number}"] for number, (key_id, _) in enumerate(prefixes)})
-    if counted["total"] > counts.total():
-        used = set(VaultKey.objects.values_list("pk", flat=True))
-        here = reduce(or_, (_begins(column, prefix) for _, prefix in prefixes))
-        for head in rows.exclude(here).values_list(Left(column.field, _HEAD), flat=True).iterator():
-            key_id = head.split(".")[1] if head.count(".") > 1 else ""
-            counts[key_id if key_id in used else ""] += 1
-    return +counts
+    counts: Counter[str] = Counter()
+    used = set(VaultKey.objects.values_list("pk", flat=True))
+    heads = _filled(column).order_by("pk").values_list("pk", Left(column.field, _HEAD))
+    part = list(heads[:SLICE])
+    while part:
+        counts.update(_key_of(head, used) for _, head in part)
+        part = list(heads.filter(pk__gt=part[-1][0])[:SLICE])
+    return counts
 
 
 def left_over() -> Counter[str]:
@@ -103,12 +102,21 @@ def _reseal_row(column: SealedColumn, row: dict[str, Any], progress: Progress) -
             return
         written = column.rows.filter(Q(pk=row["pk"]) & Q(**{column.field: sealed}))
         if written.update(**{column.field: anew}):
-            progress.resealed += 1
+            progress.taken_from[_key_of(sealed, frozenset())] += 1  # it has been opened: its key is here
             return
         again = column.rows.filter(pk=row["pk"]).values("pk", column.field, *column.needs).first()
         if again is None:
             return
         row = again
+
+
+def _key_of(sealed: str, used: Set[str]) -> str:
+    """The id of the key that a value names, if it is one of ours or of `used`; else nothing."""
+    for key_id, prefix in sealing().prefixes.items():
+        if sealed.startswith(prefix):
+            return key_id
+    key_id = sealed.split(".")[1] if sealed.count(".") > 1 else ""
+    return key_id if key_id in used else ""
 
 
 def _filled(column: SealedColumn) -> QuerySet[Model]:

@@ -16,9 +16,9 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.models import VaultKey
-from accounts.vault import key_check
+from accounts.vault import key_check, sealed_counts
 from accounts.vault.base import SealingUnavailable
-from accounts.vault.resealing import Progress, left_over, reseal, sealed_by, to_reseal
+from accounts.vault.resealing import Progress, left_over, reseal
 from accounts.vault.sealed_columns import SealedColumn, all_columns
 from accounts.vault.sealing import sealing, sealing_key_id
 
@@ -121,10 +121,14 @@ class Command(BaseCommand):
         return key_id, list(others)
 
     def reseal(self, column: SealedColumn) -> Progress:
-        total = to_reseal(column).count()
+        key_id = sealing_key_id()
+        before = sealed_counts.count(column, now=timezone.now())
         progress = Progress(column)
         for progress in reseal(column):
-            self.show(progress, total)
+            self.show(progress, before.total() - before[key_id])
+            moved = Counter({key_id: progress.resealed})
+            moved.subtract(progress.taken_from)
+            sealed_counts.keep(column, before + moved, now=timezone.now())  # the console shows how far it is
         if progress.seen and self.stderr.isatty():
             self.stderr.write("")
         return progress
@@ -148,7 +152,7 @@ class Command(BaseCommand):
 
     def print_counts(self) -> None:
         for column in all_columns():
-            self.stdout.write(f"{column}: {_in_words(sealed_by(column)) or 'nothing'}")
+            self.stdout.write(f"{column}: {_in_words(sealed_counts.count(column, now=timezone.now())) or 'nothing'}")
 
 
 def why(done: list[Progress], left: Counter[str]) -> list[str]:
