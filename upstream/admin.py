@@ -6,6 +6,9 @@ social-auth's admin is put away: it offers `extra_data` for reading and editing.
 from __future__ import annotations
 
 from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
 from social_django.models import Association, Nonce, UserSocialAuth
 
 from accounts.admin_base import ReadOnlyAdmin
@@ -30,9 +33,14 @@ class IdentityAdmin(ReadOnlyAdmin):
 class VisitAdmin(ReadOnlyAdmin):
     """A row is named by the hash of its `state`, so no link leads to one."""
 
-    list_display = ("created_at", "provider", "purpose", "outcome", "user_id", "expires_at", "claimed_at")
-    fields = (*list_display, "scopes")
+    list_display = ("created_at", "leads_to", "purpose", "outcome", "user_id", "expires_at", "claimed_at")
     list_display_links = None
+    fields = ("created_at", "provider", "purpose", "outcome", "user_id", "expires_at", "claimed_at", "scopes")
     list_filter = ("purpose", "outcome")
     list_select_related = ("provider",)
     ordering = ("-expires_at",)
+
+    @admin.display(description=_("provider"))
+    def leads_to(self, visit: Visit) -> str:
+        page = reverse("admin:upstream_provider_change", args=[visit.provider_id])
+        return format_html('<a href="{}">{}</a>', page, visit.provider)

@@ -20,8 +20,16 @@ from authserver.console.shown_once import AskedAgainMixin, shown_once
 from authserver.models import InitialAccessToken
 from authserver.registration.initial_tokens import MAX_DAYS, MAX_USES, give_token
 
+LOCAL = "%Y-%m-%dT%H:%M"
+"""How a browser writes what is chosen in an `<input type="datetime-local">`."""
+
 
 class InitialAccessTokenForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
+    expires_at = forms.DateTimeField(
+        label=gettext_lazy("Ends at (UTC)"),
+        widget=forms.DateTimeInput(format=LOCAL, attrs={"type": "datetime-local", "class": "vTextField"}),
+    )
+
     class Meta:
         model = InitialAccessToken
         fields = ("label", "max_uses", "expires_at")
@@ -30,7 +38,7 @@ class InitialAccessTokenForm(forms.ModelForm):  # type: ignore[type-arg]  # gene
         super().__init__(*args, **kwargs)
         if "max_uses" in self.fields:  # not on the page that only shows
             self.fields["max_uses"].validators += [MinValueValidator(1), MaxValueValidator(MAX_USES)]
-            self.fields["expires_at"].initial = timezone.now() + timedelta(days=7)
+            self.fields["expires_at"].initial = (timezone.now() + timedelta(days=7)).replace(second=0, microsecond=0)
 
     def clean_expires_at(self) -> datetime:
         end: datetime = self.cleaned_data["expires_at"]

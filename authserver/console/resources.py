@@ -63,7 +63,7 @@ class NeededUpstreamForm(forms.ModelForm):  # type: ignore[type-arg]  # generic 
         return {**typed, "scopes": list(scopes or ())}
 
 
-class NeededUpstreams(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
+class NeededUpstreams(admin.StackedInline):  # type: ignore[type-arg]  # generic in the stubs only
     model = ResourceUpstream
     form = NeededUpstreamForm
     extra = 0

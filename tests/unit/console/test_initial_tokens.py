@@ -23,7 +23,7 @@ LIST = f"{ROOT}authserver/initialaccesstoken/"
 
 def form(**changed: str) -> dict[str, str]:
     end = timezone.localtime(timezone.now() + timedelta(days=30))
-    good = {"label": "pipeline", "max_uses": "3", "expires_at_0": f"{end:%Y-%m-%d}", "expires_at_1": f"{end:%H:%M:%S}"}
+    good = {"label": "pipeline", "max_uses": "3", "expires_at": f"{end:%Y-%m-%dT%H:%M}"}
     return {**good, **changed}
 
 
@@ -48,8 +48,8 @@ def test_it_is_shown_once_and_lets_clients_register(superuser: Http) -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [{"label": ""}, {"max_uses": "0"}, {"max_uses": "10001"}, {"expires_at_0": "2020-01-01"}, {"expires_at_0": "2099-01-01"},
-     {"expires_at_0": "soon"}],
+    [{"label": ""}, {"max_uses": "0"}, {"max_uses": "10001"}, {"expires_at": "2020-01-01T12:00"},
+     {"expires_at": "2099-01-01T12:00"}, {"expires_at": "soon"}],
 )  # fmt: skip
 def test_what_is_out_of_bounds_is_refused_on_the_form(superuser: Http, changed: dict[str, str]) -> None:
     page = superuser.post(f"{LIST}add/", form(**changed))
