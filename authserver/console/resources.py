@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
@@ -67,6 +68,9 @@ class NeededUpstreams(admin.StackedInline):  # type: ignore[type-arg]  # generic
     model = ResourceUpstream
     form = NeededUpstreamForm
     extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ResourceUpstream]:
+        return super().get_queryset(request).select_related("resource", "provider")
 
 
 @admin.register(Resource)

@@ -56,7 +56,7 @@ class ResourceUpstream(models.Model):
         constraints = [models.UniqueConstraint(fields=["resource", "provider"], name="one_upstream_entry_per_resource")]
 
     def __str__(self) -> str:
-        return f"{self.resource_id} → {self.provider_id}"
+        return f"{self.resource} → {self.provider}"
 
 
 class ResourceServer(models.Model):
