@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = (  # in the order in which one builds on another
     "requirements.in",
     "requirements-aws.in",
+    "requirements-otel.in",
     "requirements-dev.in",
     "examples/fastmcp_server/requirements.in",
     "tests/interop/contextforge/requirements.in",
