@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable
 
@@ -38,13 +39,19 @@ def under(request: HttpRequest, paths: tuple[str, ...]) -> bool:
 
 
 class RequestId:
-    """Gives each request an id of ours, on every log line, audit row and error page, and in `X-Request-ID`."""
+    """Gives each request an id, on every log line, audit row and error page, and in `X-Request-ID`.
+
+    Where proxies are trusted, theirs is taken if it is one, so that a request has one name along its way.
+    """
+
+    WELL_FORMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request_id = uuid.uuid4().hex
+        given = request.META.get("HTTP_X_REQUEST_ID", "") if load().trusted_proxies else ""
+        request_id = given if self.WELL_FORMED.fullmatch(given) else uuid.uuid4().hex
         request.id = request_id  # type: ignore[attr-defined]  # ours
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
