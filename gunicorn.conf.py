@@ -6,9 +6,14 @@ import ipaddress
 from pathlib import Path
 from typing import Any
 
+from gunicorn.glogging import Logger
+
+from authserver import logs
 from authserver.env import Environment
+from authserver.metrics import directory
 
 env = Environment()
+directory.prepare(Path(env.get("AUTHSERVER_DATA_DIR") or "var").resolve())  # before anything is counted
 
 # --- What is served, by whom --------------------------------------------------------------------------------------
 wsgi_app = "authserver.wsgi:application"
@@ -50,11 +55,34 @@ errorlog = "-"  # standard error, like the application's log
 capture_output = False
 
 
+class logger_class(Logger):  # gunicorn's name for the setting
+    """gunicorn's own lines go the way of ours: one format, and nothing secret in them."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        logs.configure({"format": env.get("AUTHSERVER_LOG_FORMAT") or "json", "level": _log_level()})
+
+
+def _log_level() -> str:
+    """A wrong one stops the start a moment later, in words (`authserver.settings`)."""
+    level = (env.get("AUTHSERVER_LOG_LEVEL") or "INFO").upper()
+    return level if level in {"DEBUG", "INFO", "WARNING", "ERROR"} else "INFO"
+
+
 def on_starting(server: Any) -> None:
     """The demo identity provider signs anybody in: it must not be reachable from anywhere else."""
     for address in server.cfg.address:
         if env.flag("AUTHSERVER_DEMO") and not (isinstance(address, tuple) and _is_loopback(address[0])):
             raise SystemExit(f"Demo mode serves loopback addresses only, and {address!r} is none.")
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """What a worker said of itself ends with it; what it counted stays."""
+    directory.worker_died(worker.pid)
+
+
+def on_exit(server: Any) -> None:
+    directory.remove()
 
 
 def _is_loopback(host: str) -> bool:

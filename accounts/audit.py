@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 from django.utils import timezone
 
+from accounts import metrics
 from accounts.models import AuditEvent
 
 log = structlog.get_logger("audit")
@@ -73,13 +74,15 @@ def record_all(events: Sequence[Event], *, now: datetime | None = None) -> None:
     else:
         AuditEvent.objects.bulk_create(rows)
     for event in events:
+        metrics.AUDIT_EVENTS.count(event.event, event.outcome)
+        known = {"client_id": event.client_id, "tsid": event.tsid, "upstream": event.upstream}
         log.info(
             event.event,
             outcome=event.outcome,
             reason=event.reason,
             user_id=str(event.user_id or ""),
-            client_id=event.client_id,
-            tsid=event.tsid,
             resource=event.resource,
-            upstream=event.upstream,
+            **{
+                name: value for name, value in known.items() if value
+            },  # what the request knows of itself stays otherwise
         )

@@ -27,6 +27,11 @@ def client_address(request: HttpRequest) -> str | None:
     return _normal(entries[0].strip())
 
 
+def peer_address(request: HttpRequest) -> str | None:
+    """The address of whoever connected to us, whatever any header says; None where it is no address."""
+    return _normal(request.META.get("REMOTE_ADDR", ""))
+
+
 def network_of(address: str | None) -> str:
     """What one household or machine has to itself, for counting: an IPv4 address, or the /64 of an IPv6 address."""
     if address is None:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from oauth2_provider.oauth2_backends import OAuthLibCore
 from oauthlib.common import Request, urlencode
 
-from authserver import limits
+from authserver import grant_types, limits
 from authserver.addresses import client_address, network_of
 from authserver.client_authentication import presented
 from authserver.cors import for_servers
@@ -44,6 +44,7 @@ class OAuthCore(OAuthLibCore):
             raise OAuthError("invalid_request", "grant_type is missing.")
         if grant_type not in GRANT_TYPES:
             raise OAuthError("unsupported_grant_type", "This grant type is not served here.")
+        grant_types.note(request, grant_type)
         if grant_type == TOKEN_EXCHANGE:
             for_servers(request)
         context = TokenContext(

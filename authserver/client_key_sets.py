@@ -21,6 +21,7 @@ from authserver.client_jwks import Jwk
 from authserver.models import Client
 from authserver.strict_json import InvalidJson, read_object
 from upstream import http
+from upstream.calls import Call
 from upstream.errors import OutboundFailed, OutboundRefused
 
 MAX_BYTES = 64 * 1024
@@ -123,6 +124,7 @@ def _fetch(uri: str, *, now: datetime) -> _Kept:
             headers={"Accept": "application/jwk-set+json, application/json"},
             timeout_seconds=TIMEOUT_SECONDS,
             max_bytes=MAX_BYTES,
+            call=Call("client_keys"),
         )
     except OutboundRefused:
         raise NoKeys("its jwks_uri is at an address that is not called from here") from None

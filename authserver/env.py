@@ -79,6 +79,20 @@ VARIABLES = (
         "`NO_PROXY` say; default: none, whatever they say.",
         secret=True,
     ),
+    Variable(
+        "AUTHSERVER_METRICS_NETWORKS",
+        "Who may read `/metrics` without a token, if not through a proxy: networks, comma-separated, or `none`.",
+        "127.0.0.0/8,::1",
+    ),
+    Variable(
+        "AUTHSERVER_METRICS_TOKEN",
+        "At least 32 random characters; whoever sends them as a bearer token may read `/metrics` from anywhere.",
+        secret=True,
+    ),
+    Variable(
+        "AUTHSERVER_TRACING",
+        "`1` sends traces by OpenTelemetry, as its own `OTEL_…` variables say; needs `requirements-otel.txt`.",
+    ),
     Variable("AUTHSERVER_LOG_FORMAT", "`console` or `json`.", "json"),
     Variable("AUTHSERVER_LOG_LEVEL", "`DEBUG`, `INFO`, `WARNING`, `ERROR`.", "INFO"),
     Variable("AUTHSERVER_WORKERS", "gunicorn worker processes.", "1"),

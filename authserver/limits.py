@@ -18,6 +18,7 @@ from limits.errors import StorageError
 from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
+from accounts import metrics
 from authserver.errors import OAuthError
 
 log = structlog.get_logger("limits")
@@ -35,8 +36,10 @@ def hit(name: str, key: str) -> int | None:
             return None
         window = _limiter().get_window_stats(limit, name, digest)
     except StorageError as error:
+        metrics.RATE_LIMITS_OFF.count(name)
         log.warning("rate limits are off: the cache does not answer", limit=name, error=type(error).__name__)
         return None
+    metrics.RATE_LIMITED.count(name)
     return max(1, math.ceil(window.reset_time - time.time()))
 
 

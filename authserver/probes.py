@@ -20,7 +20,16 @@ def livez(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when every seam answers its ping, else 503; which one fails is named, why is in the log.
+    """200 when every seam answers its ping, else 503; which one fails is named, why is in the log."""
+    answers = ask()
+    status = 200 if set(answers.values()) == {"ok"} else 503
+    response = JsonResponse(answers, status=status)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def ask() -> dict[str, str]:
+    """Each seam's name, and `ok`, `failed` or `not_asked`.
 
     Without a database the others are not asked: each would wait for a connection, and a probe must not hold a thread.
     """
@@ -41,7 +50,4 @@ def readyz(request: HttpRequest) -> HttpResponse:
             answers[name] = "failed"
             if name == "database":
                 break
-    status = 200 if set(answers.values()) == {"ok"} else 503
-    response = JsonResponse(answers, status=status)
-    response["Cache-Control"] = "no-store"
-    return response
+    return answers

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts import metrics
 from authserver.addresses import client_address
 from authserver.errors import OAuthError
 from authserver.models import Refusal
@@ -51,6 +52,9 @@ _allowance = _Allowance()
 
 def note(request: HttpRequest, step: Step, error: str, *, reason: str = "", client_id: str = "") -> None:
     """Write one row. Raises nothing: the answer is the same whether or not it could be noted."""
+    metrics.REFUSALS.count(step, error[:64])
+    if step == Step.AUTHORIZE:  # the other steps answer machines, by `errors.render` and its line
+        log.info("refused", step=step.value, error=error[:64], reason=reason[:255], client_id=known_as(client_id))
     if not _allowance.take():
         return
     row = Refusal(

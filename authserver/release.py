@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from accounts import audit
+from accounts import audit, metrics
 from accounts.vault.base import Entries, Session, SessionGone
 from authserver.connections import connect_url
 from authserver.errors import OAuthError
@@ -108,6 +108,7 @@ def _event_of(asker: Asker, whose: Whose, one: Released) -> audit.Event:
 
 
 def _event(asker: Asker, whose: Whose, upstream: str, outcome: str, reason: str, **detail: str) -> audit.Event:
+    metrics.EXCHANGES.count(upstream, reason if outcome == "failed" else outcome)
     return audit.Event(
         "vault.release",
         outcome=outcome,

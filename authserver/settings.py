@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from importlib.util import find_spec
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -152,6 +154,10 @@ THREADS = env.number("AUTHSERVER_THREADS", at_least=1)
 if DEMO and not DEMO_UPSTREAM_CLIENT_SECRET:
     env.missing.append("AUTHSERVER_DEMO_CLIENT_SECRET: demo mode needs it")
 
+TRACING = "authserver.tracing.provider" if env.flag("AUTHSERVER_TRACING") else ""
+if TRACING and find_spec("opentelemetry") is None:
+    env.missing.append("AUTHSERVER_TRACING: its packages are not installed (requirements-otel.txt)")
+
 # --- Applications -------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "authserver.console.apps.ConsoleConfig",  # Django's admin with our site
@@ -169,6 +175,8 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "authserver.middleware.RequestId",
+    "authserver.metrics.middleware.Metrics",
+    *(["authserver.tracing.Tracing"] if TRACING else []),
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "authserver.languages.Languages",
@@ -266,6 +274,17 @@ for _entry in filter(None, (entry.strip() for entry in (env.get("AUTHSERVER_RATE
             "AUTHSERVER_RATE_LIMITS: each is `name=10/minute` or `name=`, names: " + ", ".join(RATE_LIMITS)
         )
     RATE_LIMITS[_name] = _limit
+
+# --- Metrics: who may read them ---------------------------------------------------------------------------------------
+METRICS_TOKEN = env.get("AUTHSERVER_METRICS_TOKEN") or ""
+if 0 < len(METRICS_TOKEN) < 32:
+    env.missing.append("AUTHSERVER_METRICS_TOKEN: at least 32 random characters are needed")
+_networks = env.get("AUTHSERVER_METRICS_NETWORKS") or ""
+try:
+    METRICS_NETWORKS = [ip_network(part.strip()) for part in _networks.split(",") if _networks != "none"]
+except ValueError:
+    METRICS_NETWORKS = []
+    env.missing.append("AUTHSERVER_METRICS_NETWORKS: networks such as 10.0.0.0/8, comma-separated, or none")
 
 # --- Browser: sessions, cookies, headers --------------------------------------------------------------------------
 SESSION_ENGINE = "accounts.browser_sessions"  # and no table of Django's own

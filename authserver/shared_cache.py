@@ -7,7 +7,14 @@ from typing import Any
 import structlog
 from django.core.cache import cache
 
+from accounts import metrics
+
 log = structlog.get_logger(__name__)
+
+
+def _away(error: Exception) -> None:
+    metrics.CACHE_ERRORS.count()
+    log.warning("the cache does not answer", error=type(error).__name__)
 
 
 def recall(key: str) -> Any:
@@ -15,7 +22,7 @@ def recall(key: str) -> Any:
     try:
         return cache.get(key)
     except Exception as error:  # each backend has its own; none of them may be what takes sign-in down
-        log.warning("the cache does not answer", error=type(error).__name__)
+        _away(error)
         return None
 
 
@@ -24,7 +31,7 @@ def remember(key: str, value: Any, *, seconds: float) -> None:
     try:
         cache.set(key, value, seconds)
     except Exception as error:
-        log.warning("the cache does not answer", error=type(error).__name__)
+        _away(error)
 
 
 def claim(key: str, *, seconds: float) -> bool:
@@ -35,7 +42,7 @@ def claim(key: str, *, seconds: float) -> bool:
     try:
         return bool(cache.add(key, True, seconds))
     except Exception as error:
-        log.warning("the cache does not answer", error=type(error).__name__)
+        _away(error)
         return True
 
 
@@ -44,4 +51,4 @@ def let_go(key: str) -> None:
     try:
         cache.delete(key)
     except Exception as error:
-        log.warning("the cache does not answer", error=type(error).__name__)
+        _away(error)

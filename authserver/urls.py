@@ -1,4 +1,7 @@
-"""Where everything is. Endpoint packages do not know each other; this module knows them all."""
+"""Where everything is. Endpoint packages do not know each other; this module knows them all.
+
+All but `/metrics`, which `authserver.metrics.middleware` answers before a host is asked for.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from oauth2_provider.oauth2_validators import OAuth2Validator
 
-from authserver import clients, limits
+from accounts import tracing
+from authserver import clients, limits, logs
 from authserver.client_authentication import check_client
 from authserver.codes import find as find_code
 from authserver.errors import OAuthError
@@ -41,6 +42,9 @@ class Validator(OAuth2Validator):
             if client is not None:
                 break
         ours.client = request.client = check_client(client, ours.presented, now=ours.now)
+        logs.about(client_id=ours.client.client_id, **({"tsid": row.tsid} if row is not None else {}))
+        if row is not None:
+            tracing.link(f"session:{row.tsid}")
         if not ours.client.is_public:  # anybody can write a public client's name, and use up everybody's allowance
             limits.enforce("token", f"client {ours.client.client_id}")
         request.client_id = ours.client.client_id

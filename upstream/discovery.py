@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from upstream import http, presets
+from upstream.calls import Call
 from upstream.errors import OutboundFailed, OutboundRefused, SignInRefused, UpstreamError
 from upstream.models import Provider
 
@@ -149,7 +150,7 @@ def forget() -> None:
 
 def _document(provider: Provider, issuer: str, max_age_seconds: float) -> Mapping[str, Any]:
     def fetch() -> Mapping[str, Any]:
-        document = _fetch(provider, document_url(issuer))
+        document = _fetch(provider, document_url(issuer), "discovery")
         # The document must be the issuer's own (Discovery s4.3), or its endpoints are somebody else's.
         if document.get("issuer") not in issuers(provider, issuer):
             raise OutboundFailed("issuer_mismatch", provider=provider.name)
@@ -170,7 +171,7 @@ def issuers(provider: Provider, issuer: str) -> tuple[str, ...]:
 
 def _keys(provider: Provider, uri: str, max_age_seconds: float) -> list[dict[str, Any]]:
     def fetch() -> list[dict[str, Any]]:
-        keys = _fetch(provider, uri).get("keys")
+        keys = _fetch(provider, uri, "jwks").get("keys")
         if not isinstance(keys, list) or len(keys) > MAX_KEYS or not all(isinstance(key, dict) for key in keys):
             raise OutboundFailed("garbage", provider=provider.name)
         return keys
@@ -218,13 +219,14 @@ def _slot(key: tuple[str, str, bool]) -> _Kept:
         return _kept.setdefault(key, _Kept())
 
 
-def _fetch(provider: Provider, url: str) -> Mapping[str, Any]:
+def _fetch(provider: Provider, url: str, operation: str) -> Mapping[str, Any]:
     answer = http.request(
         "GET",
         url,
         allow_private_network=provider.allow_private_network,
         timeout_seconds=TIMEOUT_SECONDS,
         max_bytes=MAX_BYTES,
+        call=Call(operation, provider.name),
     )
     if answer.status != 200:
         raise OutboundFailed(f"http_{answer.status}", provider=provider.name)

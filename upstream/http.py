@@ -32,7 +32,8 @@ from django.conf import settings
 from urllib3.exceptions import HTTPError, SSLError
 from urllib3.exceptions import TimeoutError as TimedOut
 
-from upstream import addresses
+from upstream import addresses, calls
+from upstream.calls import Call
 from upstream.connections import PrivatePool, PrivateTlsPool, TlsPool, deadline
 from upstream.errors import OutboundFailed, OutboundRefused
 
@@ -80,17 +81,41 @@ def request(
     auth: tuple[str, str] | None = None,
     timeout_seconds: float = 10,
     max_bytes: int = MIB,
+    call: Call = calls.OTHER,
 ) -> Answer:
     """One call, and the answer whatever its status is; a redirect is an answer like any other.
 
     `data` is a form (a mapping) or raw bytes, `json` a JSON body, `auth` HTTP Basic credentials. `timeout_seconds`
-    bounds the whole call, name lookup and slow dripping included. Raises `OutboundRefused` or `OutboundFailed`.
+    bounds the whole call, name lookup and slow dripping included. `call` says what it is for, to metrics and traces.
+    Raises `OutboundRefused` or `OutboundFailed`.
     """
-    target = addresses.parse(url, allow_private_network=allow_private_network)
-    sent, body = _prepare(headers, data, json, auth)
+    with calls.measured(call) as result:
+        try:
+            target = addresses.parse(url, allow_private_network=allow_private_network)
+            sent, body = _prepare(headers, data, json, auth)
+            answer = _send(_pools(allow_private_network), method, target, sent, body, timeout_seconds, max_bytes)
+        except OutboundRefused:
+            result.outcome = "not_called"
+            raise
+        except OutboundFailed as error:
+            result.outcome = error.kind
+            raise
+        result.answered(answer.status)
+        return answer
+
+
+def _send(
+    pools: urllib3.PoolManager,
+    method: str,
+    target: addresses.Target,
+    sent: urllib3.HTTPHeaderDict,
+    body: bytes | None,
+    timeout_seconds: float,
+    max_bytes: int,
+) -> Answer:
     token = deadline.set(time.monotonic() + timeout_seconds)
     try:
-        pool = _pools(allow_private_network).connection_from_host(target.host, target.port, target.scheme)
+        pool = pools.connection_from_host(target.host, target.port, target.scheme)
         response = pool.urlopen(
             method,
             target.path,

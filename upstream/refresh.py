@@ -18,7 +18,7 @@ from typing import NoReturn
 import structlog
 from django.db import DatabaseError, InterfaceError
 
-from accounts import audit
+from accounts import audit, metrics, tracing
 from accounts.vault import base, tokenset, vault
 from accounts.vault.base import Entry, Session, TokenSet
 from accounts.vault.sealing import sealing
@@ -176,8 +176,10 @@ class _Attempt:
         if not vault().credentials.lease(seen.id, version_seen=seen.version, holder=holder, until=now + LEASE, now=now):
             return None
         try:
-            return self._refresh(entry, send_until=now + SEND_WITHIN)
+            with tracing.span("upstream.refresh", upstream=self.provider.name):
+                return self._refresh(entry, send_until=now + SEND_WITHIN)
         except TemporarilyUnavailable as error:
+            metrics.UPSTREAM_REFRESHES.count(self.provider.name, "failed")
             log.warning("upstream.refresh", outcome="failed", reason=error.reason, upstream=self.provider.name)
             self._give_back(entry, holder)
             raise
@@ -216,6 +218,7 @@ class _Attempt:
             return None
         if flaw:
             self._died(entry, flaw)
+        metrics.UPSTREAM_REFRESHES.count(self.provider.name, "ok")
         log.info("upstream.refresh", outcome="ok", upstream=self.provider.name, user_id=str(seen.user_id))
         return _fresh(_with(entry, given))
 
@@ -237,6 +240,7 @@ class _Attempt:
             self._died(entry, reason)
 
     def _died(self, entry: Entry, reason: str) -> NoReturn:
+        metrics.UPSTREAM_REFRESHES.count(self.provider.name, "died")
         audit.record(
             "upstream.credential_died",
             outcome="failed",

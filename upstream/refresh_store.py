@@ -15,6 +15,7 @@ from datetime import datetime
 import structlog
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
+from accounts import metrics
 from accounts.vault import vault
 from accounts.vault.base import CredentialState, SealingUnavailable, TokenSet
 from upstream.errors import TemporarilyUnavailable
@@ -51,6 +52,7 @@ def store(
         except (OperationalError, InterfaceError, SealingUnavailable) as error:
             reason = type(error).__name__
         if monotonic() >= give_up_at:
+            metrics.VAULT_FAILURES.count("not_stored")
             log.error("upstream.refresh", outcome="not_stored", reason=reason, upstream=seen.provider)
             raise TemporarilyUnavailable("not_stored", provider=seen.provider)
         if not connection.in_atomic_block:

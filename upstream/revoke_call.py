@@ -11,6 +11,7 @@ from urllib.parse import quote
 from accounts.models import Revocation
 from accounts.vault.base import SealingUnavailable, TokenSet, VaultError
 from upstream import discovery, http, token_endpoint
+from upstream.calls import Call
 from upstream.errors import NeedsReauthorization, OutboundFailed, TemporarilyUnavailable, UpstreamError
 from upstream.http import Answer
 from upstream.models import Provider
@@ -108,6 +109,7 @@ def _at_github(provider: Provider, tokens: TokenSet, now: datetime) -> Told:
         json={"access_token": tokens.access_token},
         auth=(provider.client_id, client_secret(provider)),
         timeout_seconds=TIMEOUT_SECONDS,
+        call=Call("revoke", provider.name),
     )
     if answer.status == 204:
         return REVOKED
@@ -138,6 +140,7 @@ def _post(provider: Provider, url: str, form: Mapping[str, str], basic: tuple[st
         data=form,
         auth=basic,
         timeout_seconds=TIMEOUT_SECONDS,
+        call=Call("revoke", provider.name),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import quote_plus
 
 from upstream import discovery, http
+from upstream.calls import Call
 from upstream.errors import UpstreamError
 from upstream.models import Provider
 from upstream.providers import client_secret
@@ -48,4 +49,5 @@ def post(
         data=sent,
         auth=basic,
         timeout_seconds=timeout_seconds,
+        call=Call("refresh" if sent.get("grant_type") == "refresh_token" else "token", provider.name),
     )

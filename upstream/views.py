@@ -18,7 +18,7 @@ from django.shortcuts import render
 from django.utils import timezone, translation
 from django.views.decorators.cache import never_cache
 
-from accounts import audit
+from accounts import audit, metrics
 from accounts.browser import browser_hash
 from accounts.browser_sessions import MAX_SID, SIGNED_IN_WITH, UPSTREAM_SID
 from accounts.models import User
@@ -98,6 +98,7 @@ def _failed(visit: Visit, error: UpstreamError) -> HttpResponse:
 
 
 def _record(visit: Visit, outcome: str, reason: str, user: User | None) -> None:
+    metrics.SIGN_INS.count(visit.provider.name, visit.purpose, outcome)
     audit.record(
         "upstream.sign_in",
         outcome=outcome,
@@ -116,5 +117,6 @@ def _back(visit: Visit) -> HttpResponse:
 
 def _page(request: HttpRequest, reason: str, upstream: str) -> HttpResponse:
     """For a callback that belongs to nothing we can return to."""
+    metrics.CALLBACKS_REFUSED.count(reason.partition(":")[0])
     log.warning("upstream.callback_refused", reason=reason, upstream=upstream[:32])
     return render(request, "upstream/error.html", {"reason": reason}, status=400)

@@ -16,6 +16,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from accounts import tracing
 from accounts.vault import vault
 from accounts.vault.base import CredentialState
 from upstream.errors import UpstreamError
@@ -75,6 +76,7 @@ def begin(
     )
     backend = ProviderStrategy(request=request, provider=provider, transaction=transaction).provider_backend()
     url: str = backend.auth_url()
+    tracing.leave(f"visit:{transaction.state_hash}")
     Visit.objects.create(
         state_hash=transaction.state_hash,
         provider=provider,

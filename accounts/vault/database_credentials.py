@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Greatest
 
-from accounts import audit
+from accounts import audit, metrics
 from accounts.models import Credential, Link, TokenSession
 from accounts.vault import tokenset
 from accounts.vault.base import (
@@ -221,6 +221,7 @@ def open_tokens(
     try:
         return tokenset.load(sealing.open(sealed_tokens, tokens_context(credential_id, user_id, provider)))
     except Damaged as error:
+        metrics.VAULT_FAILURES.count("tokens")
         log.warning("vault.damaged", credential=str(credential_id), upstream=provider, reason=str(error))
         audit.record("vault.damaged", outcome="failed", reason=str(error), user_id=user_id, tsid=tsid,
                      upstream=provider, credential=str(credential_id))  # fmt: skip

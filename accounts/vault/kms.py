@@ -18,6 +18,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from accounts import metrics
 from accounts.vault import messages
 from accounts.vault.base import Damaged, SealingUnavailable
 from accounts.vault.kms_calls import Kms, KmsRefused, KmsUnavailable
@@ -167,8 +168,10 @@ class KmsSealing:
         except KmsRefused as error:
             if error.code in _NOT_THE_KEYS_OWN:
                 raise Damaged("altered, or wrapped by another key") from None
+            metrics.VAULT_FAILURES.count("kms")
             raise _Refused(str(error)) from None
         except KmsUnavailable as error:
+            metrics.VAULT_FAILURES.count("kms")
             raise SealingUnavailable(str(error)) from None
         self._answered_at = time.monotonic()
         return answer

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import structlog
 
+from accounts import metrics
 from accounts.vault.base import Damaged
 from accounts.vault.sealing import sealing
 
@@ -24,6 +25,7 @@ def open_secret(sealed: str, context: str) -> str:
     try:
         return sealing().open(sealed, sealing_context(context)).decode("utf-8", "surrogatepass")
     except Damaged as error:
+        metrics.VAULT_FAILURES.count("secret")
         log.warning("vault.secret_damaged", context=context, reason=str(error))
         raise
 

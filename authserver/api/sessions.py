@@ -7,10 +7,10 @@ from datetime import datetime
 
 from django.db.models import Exists
 
-from accounts import audit
+from accounts import audit, tracing
 from accounts.vault import vault
 from accounts.vault.base import Entries, SessionGone
-from authserver import limits
+from authserver import limits, logs
 from authserver.api.callers import Caller
 from authserver.errors import OAuthError
 from authserver.models import Client, Resource, ResourceUpstream
@@ -38,6 +38,8 @@ def find(caller: Caller, unverified_tsid: str, *, only: str | None = None, now: 
     except SessionGone:
         raise nothing(caller) from None
     session = entries.session
+    logs.about(client_id=session.client_id, tsid=session.tsid)
+    tracing.link(f"session:{session.tsid}")
     usable = Client.objects.filter(Client.usable(), client_id=session.client_id)
     own = {"enabled": True, "identifier": session.resource, "resource_servers": caller.pk}
     upstreams = tuple(

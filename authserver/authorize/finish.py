@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.http import HttpRequest
 
-from accounts import audit, browser_sessions
+from accounts import audit, browser_sessions, metrics, tracing
 from accounts.browser_sessions import SIGNED_IN_WITH, UPSTREAM_SID
 from accounts.models import User
 from accounts.vault import vault
@@ -22,6 +22,8 @@ from authserver.models import Client, PendingAuthorization
 from authserver.people import auth_time
 
 REDEEM_MARGIN_SECONDS = 60
+SESSION_TRACE_SECONDS = 3600
+"""For so long the uses of a session are linked to the trace that it began in."""
 
 
 class AlreadyFinished(Exception):
@@ -98,6 +100,9 @@ def finish(
             now=now,
             scope=" ".join(asked.scopes),
         )
+    metrics.AUTHORIZATIONS.count("granted")
+    tracing.leave(f"code:{codes.code_hash(code)}", seconds=lifetimes.code)
+    tracing.leave(f"session:{tsid}", seconds=SESSION_TRACE_SECONDS)
     return client_url(asked.destination, {"code": code})
 
 

@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from accounts import audit
+from accounts import audit, metrics, tracing
 from accounts.models import User
 from accounts.vault.base import NotConnected
 from authserver import languages, policy, refusals, session_caps
@@ -59,6 +59,7 @@ def begin(
         address=address,
         expires_at=now + timedelta(seconds=policy.current().lifetimes.pending),
     )
+    tracing.leave(f"pending:{pending.pk}")
     try:
         with transaction.atomic():
             pending.save(force_insert=True)
@@ -114,6 +115,7 @@ def advance(
         refusals.note_error(request, refusals.Step.AUTHORIZE, error, client_id=asked.client.client_id)
         return leave(request, error_url(asked.destination, error), app_name=asked.client.name, is_error=True)
     if not may_reach(user, asked.resource.allow):
+        metrics.AUTHORIZATIONS.count("refused")
         audit.record("authorization.refused", outcome="refused", reason="resource_allow", user_id=user.pk,
                      client_id=asked.client.client_id, resource=asked.resource.identifier)  # fmt: skip
         refusals.note(request, refusals.Step.AUTHORIZE, "resource_allow", client_id=asked.client.client_id)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from accounts import audit
+from accounts import audit, metrics
 from accounts.browser import browser_hash
 from authserver import admission, languages, limits, policy, refusals, responses
 from authserver.addresses import client_address, network_of
@@ -141,6 +141,7 @@ def decide(request: HttpRequest, given: dict[str, str]) -> HttpResponse:
     if answer.person != (str(person.pk) if person else ""):
         return consent.show(request, asked)  # somebody else is here now: it is theirs to approve
     if given.get("decision") == "deny":
+        metrics.AUTHORIZATIONS.count("denied")
         audit.record("authorization.denied", outcome="refused", reason="person", client_id=asked.client.client_id,
                      user_id=person.pk if person else None, resource=asked.resource.identifier,
                      address=client_address(request))  # fmt: skip

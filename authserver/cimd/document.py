@@ -11,6 +11,7 @@ from authserver.cimd.errors import UnusableDocument
 from authserver.client_metadata import KEY_METHOD, PUBLIC, ClientMetadata, InvalidMetadata
 from authserver.strict_json import InvalidJson, read_object
 from upstream import http
+from upstream.calls import Call
 from upstream.errors import OutboundFailed, OutboundRefused
 
 MAX_BYTES = 64 * 1024
@@ -43,6 +44,7 @@ def fetch(client_id: str, *, allow_private_network: bool, now: datetime) -> Docu
             headers={"Accept": "application/json, application/*+json"},
             timeout_seconds=TIMEOUT_SECONDS,
             max_bytes=MAX_BYTES,
+            call=Call("client_document"),
         )
     except OutboundRefused:
         raise UnusableDocument(

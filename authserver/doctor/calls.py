@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from authserver.doctor.findings import Finding, ok, warning
 from upstream import http
+from upstream.calls import Call
 from upstream.errors import OutboundFailed, OutboundRefused
 
 CALL_SECONDS = 3.0
@@ -77,7 +78,12 @@ class Calls:
         began = timezone.now()
         try:
             answer = http.request(
-                "GET", url, allow_private_network=private, timeout_seconds=seconds, max_bytes=MAX_BYTES
+                "GET",
+                url,
+                allow_private_network=private,
+                timeout_seconds=seconds,
+                max_bytes=MAX_BYTES,
+                call=Call("examination"),
             )
         except OutboundRefused:
             return Fetched(kind="refused")

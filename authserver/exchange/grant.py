@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from authserver import limits, verify
+from accounts import tracing
+from authserver import limits, logs, verify
 from authserver.access_tokens import check_still_good
 from authserver.claims import AccessClaims
 from authserver.errors import OAuthError
@@ -51,6 +52,8 @@ def exchange(ours: context.TokenContext) -> dict[str, Any]:
         raise refused(flaw)
     if standing.resource is None or not standing.resource.enabled:
         raise refused("the audience is not one of the caller's resources")
+    logs.about(client_id=claims.client_id, tsid=claims.tsid)
+    tracing.link(f"session:{claims.tsid}")
     upstream = choose_upstream(standing, parameters)
     wanted = asked_scopes(parameters)
     whose = Whose(claims.tsid, claims.subject, claims.client_id, claims.audience)

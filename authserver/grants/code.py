@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import transaction
 
+from accounts import metrics
 from accounts.vault import vault
 from authserver import cascade, codes, policy, refresh_tokens
 from authserver.errors import OAuthError
@@ -51,6 +52,7 @@ def check(context: TokenContext) -> None:
         codes.count_failure(grant)
         raise invalid("wrong code_verifier")
     if grant.claimed_at is not None:
+        metrics.REPLAYS.count("code", "session_ended")
         cascade.revoke_session(grant.tsid, reason="code_replay", actor=f"client:{client.client_id}")
         raise invalid("replayed; its session was ended")
     if grant.expires <= context.now:

@@ -14,6 +14,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
+from accounts import metrics
 from accounts.vault import vault
 from accounts.vault.base import Damaged, SessionGone
 from accounts.vault.derived import open_under, seal_under
@@ -59,6 +60,7 @@ def check(context: TokenContext) -> None:
     elif genuine.generation >= row.generation:
         raise invalid("of a generation this database has not seen")  # a restored backup, not a thief
     else:
+        metrics.REPLAYS.count("refresh_token", "session_ended")
         cascade.revoke_session(row.tsid, reason="refresh_token_reuse", actor=f"client:{client.client_id}")
         raise invalid("reused; its session was ended")
     if not row.user.is_active:
@@ -158,5 +160,6 @@ def _become_kept_answer(context: TokenContext, row: RefreshToken, token: dict[st
         kept = json.loads(open_under(context.parameters["refresh_token"], row.replay_sealed, row.handle))
     except Damaged:
         raise invalid("the kept answer does not open") from None
+    metrics.REPLAYS.count("refresh_token", "answered")
     token.clear()
     token.update(kept)

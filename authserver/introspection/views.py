@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
+from accounts import metrics
 from authserver import limits
 from authserver.client_authentication import presented
 from authserver.conf import load
@@ -33,6 +34,7 @@ def introspect(request: HttpRequest) -> HttpResponse:
     limits.enforce("introspect", told.caller)
     if "token" not in parameters:
         raise OAuthError("invalid_request", "token is missing (RFC 7662 section 2.1).")
+    metrics.INTROSPECTIONS.count("active" if told.answer.get("active") else "inactive")
     return signed(told) if wants_signed(request) else json_response(told.answer)
 
 

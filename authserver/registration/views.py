@@ -13,7 +13,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from accounts import audit
+from accounts import audit, metrics
 from authserver import cascade, client_registry, limits, redirects, refusals
 from authserver.addresses import client_address, network_of
 from authserver.client_authentication import secret_matches
@@ -56,10 +56,13 @@ def _answering(view: View) -> View:
 def register(request: HttpRequest) -> HttpResponse:
     """Register a client under an id of our choosing (RFC 7591 section 3)."""
     try:
-        return _registered(request)
+        answer = _registered(request)
     except OAuthError as error:
+        metrics.REGISTRATIONS.count(error.error)
         refusals.note_error(request, refusals.Step.REGISTER, error)
         raise
+    metrics.REGISTRATIONS.count("ok")
+    return answer
 
 
 def _registered(request: HttpRequest) -> HttpResponse:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import cast
 
 import structlog
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, QueryDict, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
@@ -15,13 +15,14 @@ from django.views import View
 from oauth2_provider.views.mixins import OAuthLibMixin
 from oauthlib.oauth2 import OAuth2Error
 
+from accounts import metrics
 from authserver import refusals
 from authserver.client_authentication import presented
 from authserver.cors import cross_origin
 from authserver.endpoint import limited
 from authserver.errors import OAuthError, render
 from authserver.failures import PASSING, try_again
-from authserver.grant_types import TOKEN_EXCHANGE
+from authserver.grant_types import TOKEN_EXCHANGE, short_name
 
 log = structlog.get_logger("oauth.token")
 
@@ -30,6 +31,7 @@ class TokenView(OAuthLibMixin, View):
     """POST only; form-encoded only; the query string is never read."""
 
     def post(self, request: HttpRequest) -> HttpResponse:
+        """The answer, with one line in the log and one count whatever it is."""
         try:
             _, _, body, status = self.create_token_response(request)
         except OAuthError as error:
@@ -38,17 +40,27 @@ class TokenView(OAuthLibMixin, View):
             words = error.description or "Refused."
             return refused(request, OAuthError(error.error or "invalid_request", words, status=error.status_code))
         except PASSING as error:
-            return render(try_again(error))
+            return refused(request, try_again(error))
         except DatabaseError as error:
             log.exception("storage refused", error=type(error).__name__)
-            return render(OAuthError("server_error", "The request could not be stored.", status=500))
+            return refused(request, OAuthError("server_error", "The request could not be stored.", status=500))
         response = HttpResponse(body, status=status, content_type="application/json")
         response["Cache-Control"] = "no-store"
         response["Pragma"] = "no-cache"
-        if status != 200:
-            log.info("refused", status=status, body=body)
-            note(request, OAuthError(_error_of(body), "", status=status))
+        if status == 200:
+            issued(request)
+        else:
+            said = _error_of(body)
+            log.info("refused", error=said, status=status)
+            note(request, OAuthError(said, "", status=status))
         return response
+
+
+def issued(request: HttpRequest) -> None:
+    grant = short_name(request)
+    metrics.TOKENS.count(grant, "ok")
+    if grant != "token_exchange":  # whose line is the audit trail's
+        log.info("token", outcome="ok", grant=grant)
 
 
 def refused(request: HttpRequest, error: OAuthError) -> HttpResponse:
@@ -58,12 +70,18 @@ def refused(request: HttpRequest, error: OAuthError) -> HttpResponse:
 
 
 def note(request: HttpRequest, error: OAuthError) -> None:
-    try:
-        form = request.POST
-    except (UnreadablePostError, SuspiciousOperation, MultiPartParserError):
-        form = QueryDict()
+    form = sent_form(request)
+    metrics.TOKENS.count(short_name(request), "rate_limited" if error.status == 429 else error.error)
     if form.get("grant_type") != TOKEN_EXCHANGE:
         refusals.note_error(request, refusals.Step.TOKEN, error, client_id=claimed_client(request, form))
+
+
+def sent_form(request: HttpRequest) -> QueryDict:
+    """Unchecked; empty where it cannot be read."""
+    try:
+        return request.POST
+    except (UnreadablePostError, SuspiciousOperation, BadRequest, MultiPartParserError):
+        return QueryDict()
 
 
 def claimed_client(request: HttpRequest, form: QueryDict) -> str:

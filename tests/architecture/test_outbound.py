@@ -157,6 +157,6 @@ def test_what_we_leave_of_social_auths_own_calls_meets_the_guard(
 
 
 def test_the_door_itself_follows_no_redirect_and_tries_nothing_twice() -> None:
-    source = inspect.getsource(http.request)
+    source = inspect.getsource(http._send)
     assert "redirect=False" in source
     assert "retries=False" in source

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from accounts import metrics
 from authserver.configuration import document as configuration
 from authserver.configuration.applying import apply
 from authserver.configuration.problems import Problems
@@ -36,6 +37,11 @@ def test_the_environment_table_is_the_one_the_code_gives() -> None:
 def test_the_table_of_roles_is_the_one_the_code_gives() -> None:
     [written] = re.findall(r"^\| may \|.*\n(?:\|.*\n)+", (ROOT / "docs/console-roles.md").read_text(), re.MULTILINE)
     assert written.strip() == roles.table(), "put what `authserver.console.roles.table()` gives in its place"
+
+
+def test_the_table_of_metrics_is_the_one_the_code_gives() -> None:
+    [written] = re.findall(r"^\| name \|.*\n(?:\|.*\n)+", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE)
+    assert written.strip() == metrics.table(), "put what `accounts.metrics.table()` gives in its place"
 
 
 @pytest.mark.django_db

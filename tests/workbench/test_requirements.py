@@ -12,6 +12,7 @@ FILES = [
     "requirements.txt",
     "requirements-dev.txt",
     "requirements-aws.txt",
+    "requirements-otel.txt",
     "tests/interop/contextforge/requirements.txt",
     *(str(path.relative_to(ROOT)) for path in ROOT.glob("examples/*/requirements.txt")),
 ]

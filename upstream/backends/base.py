@@ -15,6 +15,7 @@ import requests
 from social_core.backends.oauth import BaseOAuth2PKCE
 
 from upstream import answers, discovery, http, presets, token_endpoint
+from upstream.calls import Call
 from upstream.errors import OutboundFailed, SignInRefused, UpstreamError
 from upstream.identity import Identity
 from upstream.models import Provider
@@ -152,7 +153,12 @@ class ProviderBackend(_Base):
                 parts = urlsplit(url)
                 url = urlunsplit(parts._replace(query=urlencode([*parse_qsl(parts.query), *params.items()])))
             answer = http.request(
-                method, url, allow_private_network=self.provider.allow_private_network, headers=headers, json=json
+                method,
+                url,
+                allow_private_network=self.provider.allow_private_network,
+                headers=headers,
+                json=json,
+                call=Call("userinfo", self.provider.name),
             )
         if not 200 <= answer.status < 300:
             raise OutboundFailed(f"{stage}_http_{answer.status}", provider=self.name)

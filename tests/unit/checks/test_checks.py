@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,13 @@ def test_what_is_fine_on_ones_own_machine_is_not_in_production(
 def test_a_console_that_a_password_alone_opens_is_warned_about(settings: Any) -> None:
     settings.REQUIRE_TOTP = False
     assert found(deploy=True) == ["authserver.W007"]
+    assert found() == []
+
+
+@pytest.mark.usefixtures("production")
+def test_metrics_that_everybody_may_read_are_warned_about(settings: Any) -> None:
+    settings.METRICS_NETWORKS = [ip_network("10.0.0.0/8"), ip_network("0.0.0.0/0")]
+    assert found(deploy=True) == ["authserver.W008"]
     assert found() == []
 
 
