@@ -136,7 +136,9 @@ def deployment(app_configs: Apps, **options: Any) -> list[CheckMessage]:
         found.append(checks.Warning(words, hint=hint, id="authserver.W007"))
     if any(network.prefixlen == 0 for network in settings.METRICS_NETWORKS):
         hint = "Name your own networks in AUTHSERVER_METRICS_NETWORKS, or use AUTHSERVER_METRICS_TOKEN."
-        found.append(checks.Warning("Whoever reaches the server may read its metrics.", hint=hint, id="authserver.W008"))
+        found.append(
+            checks.Warning("Whoever reaches the server may read its metrics.", hint=hint, id="authserver.W008")
+        )
     for key_id, key in settings.VAULT_KEYS.items():
         if len(set(key)) < FEWEST_DISTINCT_BYTES:
             hint = f"Put a new one first in AUTHSERVER_VAULT_KEYS, and keep {key_id} until nothing is sealed with it."
