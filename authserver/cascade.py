@@ -78,15 +78,26 @@ def revoke_client(client: Client, *, reason: str, actor: str = "", address: str 
 
 
 def sessions_of_app(app: App) -> Iterable[str]:
-    """The tsids of every client of an app."""
-    for client_id in Client.objects.filter(app=app).order_by("pk").values_list("client_id", flat=True):
+    """The tsids of every client of an app and of its aliases."""
+    clients = Client.objects.filter(app__in=_with_aliases(app))
+    for client_id in clients.order_by("pk").values_list("client_id", flat=True):
         yield from vault().sessions.of_client(client_id)
 
 
-def revoke_app(app: App, *, reason: str, actor: str = "", address: str | None = None) -> Receipt:
-    """End every session of every client of an app, and forget the consents given to them."""
-    Consent.objects.filter(client__app=app).delete()
-    return _over_all("app", str(app.pk), lambda: sessions_of_app(app), Why(reason, actor, address))
+def revoke_app(
+    app: App, *, reason: str, actor: str = "", address: str | None = None, receipt: UUID | None = None
+) -> Receipt:
+    """End every session of every client of an app and of its aliases, and forget the consents given to them.
+
+    With a `receipt`, the steps are added to that one.
+    """
+    Consent.objects.filter(client__app__in=_with_aliases(app)).delete()
+    why = Why(reason, actor, address)
+    return _over_all("app", str(app.pk), lambda: sessions_of_app(app), why, receipt_id=receipt)
+
+
+def _with_aliases(app: App) -> list[int]:
+    return [app.pk, *App.objects.filter(merged_into=app).values_list("pk", flat=True)]
 
 
 def revoke_user(user: User, *, reason: str, actor: str = "", address: str | None = None) -> Receipt:
@@ -183,9 +194,10 @@ def _over_all(
     *,
     user_id: UUID | None = None,
     then: Callable[[Receipt], None] = lambda receipt: None,
+    receipt_id: UUID | None = None,
 ) -> Receipt:
     """Each session in its own transaction: what is ended stays ended, whatever happens to the next."""
-    receipt, revoke_at = Receipt(), providers_to_tell()
+    receipt, revoke_at = Receipt(receipt_id or uuid4()), providers_to_tell()
 
     def note(event: str, **detail: Any) -> None:
         audit.record(event, reason=why.words or why.reason, actor=why.actor, address=why.address, user_id=user_id,

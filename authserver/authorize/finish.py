@@ -58,6 +58,7 @@ def finish(
             raise AlreadyFinished
         if asked.client.registration_source == Client.RegistrationSource.DCR:  # or it is removed as unused one day
             Client.objects.filter(pk=asked.client.pk).update(last_used_at=now)
+        asked.client.app.seen(now)
         tsid = vault().sessions.open(
             NewSession(
                 user_id=user.pk,

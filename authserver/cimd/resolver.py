@@ -109,6 +109,7 @@ def _keep(client_id: str, row: Client | None, good: Document, now: datetime) -> 
     try:
         with transaction.atomic():
             client = client_registry.create(client_id, good.metadata, source=CIMD, **columns)
+            client.app.seen(now)
             audit.record("client.registered", client_id=client_id, reason="metadata document", now=now)
     except IntegrityError:
         winner: Client | None = Client.objects.select_related("app").filter(client_id=client_id).first()

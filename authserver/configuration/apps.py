@@ -4,7 +4,8 @@
       - {cimd_host: claude.ai, name: Claude, state: verified}
       - {name: Claude Code, redirect_uris: ["http://localhost/callback"], state: approved}
 
-The file decides about what it names, with one exception: a block set in the console is not lifted by a restart.
+The file decides about what it names, with two exceptions: a block set in the console is not lifted by a restart, and what
+operators have merged into another app is decided about with that one, unless the file blocks it: then it blocks both.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from authserver import app_registry
 from authserver.app_identity import Identity, identity
 from authserver.configuration import shapes
 from authserver.configuration.callers import redirect_uri
@@ -58,22 +60,35 @@ def _values(entry: Fields) -> dict[str, Any]:
 
 def apply(configuration: Configuration, report: Report, *, actor: str) -> list[AppRow]:
     """Make the rows match; the apps that are blocked from now on, whose sessions the caller ends once this is committed."""
-    blocked: list[AppRow] = []
-    for entry in configuration.apps or ():
-        assert entry.identity is not None  # noqa: S101 - a problem was found otherwise, and nothing is applied
-        row = AppRow.objects.filter(key=entry.identity.key).first()
-        is_new, values = row is None, dict(entry.values)
-        row = row or AppRow.of(entry.identity)
-        if row.is_blocked and values["state"] != AppRow.State.BLOCKED:
-            report.notes.append(f"app {row} is blocked (the console unblocks it)")
-            del values["state"]
-        changed = set_differing(row, values)
-        if "state" in changed:
-            row.decided_at, row.decided_by = timezone.now(), actor or "configuration"
-            blocked += [row] if row.is_blocked else []
-        row.save()
-        if is_new:
-            report.added("app", str(row))
-        else:
-            report.changed("app", str(row), changed)
-    return blocked
+    with app_registry.one_decision():
+        each = [_apply_one(entry, report, actor or "configuration") for entry in configuration.apps or ()]
+    return [row for row in each if row is not None]
+
+
+def _apply_one(entry: App, report: Report, actor: str) -> AppRow | None:
+    """The app, where this blocks it."""
+    assert entry.identity is not None  # noqa: S101 - a problem was found otherwise, and nothing is applied
+    row = AppRow.objects.select_related("merged_into").filter(key=entry.identity.key).first()
+    is_new, values = row is None, dict(entry.values)
+    row = row or AppRow.of(entry.identity)
+    if row.merged_into is not None:
+        main = row.merged_into
+        report.notes.append(f"app {row} is merged into {main}: only a block counts here (the console splits it out)")
+        row, values = main, {"state": AppRow.State.BLOCKED} if values["state"] == AppRow.State.BLOCKED else {}
+    elif row.is_blocked and values["state"] != AppRow.State.BLOCKED:
+        report.notes.append(f"app {row} is blocked (the console unblocks it)")
+        del values["state"]
+    text = values.pop("note", "")
+    changed = set_differing(row, values)
+    if "state" in changed:
+        row.decided_at, row.decided_by = timezone.now(), actor
+    decided = ["decided_at", "decided_by"] if "state" in changed else []
+    app_registry.write(row, {name: getattr(row, name) for name in (*changed, *decided)})
+    if text and not row.notes.filter(text=text).exists():
+        row.notes.create(at=timezone.now(), by=actor, text=text)
+        changed.append("note")
+    if is_new:
+        report.added("app", str(row))
+    else:
+        report.changed("app", str(row), changed)
+    return row if "state" in changed and row.is_blocked else None

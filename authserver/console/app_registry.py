@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
-from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.db import transaction
-from django.db.models import Count, DateTimeField, IntegerField, Max, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -20,87 +21,34 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.admin_base import ConsoleAdmin, ReadOnlyAdmin, actor
-from authserver import app_registry, cascade, look_alikes, receipts
+from authserver import app_merging, app_registry, cascade, look_alikes, receipts
 from authserver.app_identity import without_details
-from authserver.configuration import shapes
 from authserver.console import threshold
-from authserver.console.exam import examine
+from authserver.console.registry import counts, filters, merging, page, splitting, words
+from authserver.console.registry.forms import EDITED, AppForm
 from authserver.console.sessions import ReasonForm
-from authserver.models import App, ApprovalRequest, Client, Consent
+from authserver.models import App, AppNote, ApprovalRequest, Client
 
 SHOWN = 50
 AT_ONCE = 200
-EDITED = ("state", "told", "note", "allowed_scopes", "reusable_refresh_tokens")
-SUSPICIONS = {
-    "looks_like": gettext_lazy("looks like “%(name)s”, which is another app"),
-    "claims": gettext_lazy("claims to be official or verified"),
-    "mixed_scripts": gettext_lazy("mixes look-alike letters of several scripts"),
-}
-
-
-class AppForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
-    class Meta:
-        model = App
-        fields = EDITED
-        widgets = {
-            "note": forms.Textarea(attrs={"rows": 3, "cols": 80}),
-            "told": forms.Textarea(attrs={"rows": 2, "cols": 80}),
-            "allowed_scopes": forms.Textarea(attrs={"rows": 2, "cols": 80}),
-        }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """What the form showed comes back with it: a state that somebody else has set since is not undone by saving."""
-        super().__init__(*args, **kwargs)
-        self.stored_state: str = self.instance.state
-        if "state" in self.fields:  # not for whoever may only look
-            self.fields["state"].show_hidden_initial = True
-
-    def clean_state(self) -> str:
-        state = str(self.cleaned_data["state"])
-        if state == App.State.VERIFIED and not self.instance.can_be_verified:
-            raise forms.ValidationError(
-                _("Any program on a person's device can register under this name: approve it instead.")
-            )
-        return state
-
-    def clean(self) -> dict[str, Any]:
-        typed = {**super().clean(), **self.cleaned_data}  # type: ignore[dict-item]  # never None: ours
-        entry = {"scopes": typed.get("allowed_scopes", "").split()}
-        scopes = examine(
-            self, entry, lambda fields: fields.texts("scopes", check=shapes.scope), fields={"scopes": "allowed_scopes"}
-        )
-        return {**typed, "allowed_scopes": " ".join(scopes or ())}
-
-
-class QueueFilter(admin.SimpleListFilter):
-    """Pending apps that somebody asked for."""
-
-    title = gettext_lazy("queue")
-    parameter_name = "queue"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("asked", gettext_lazy("Somebody waits for it"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[App]) -> QuerySet[App]:
-        if self.value() != "asked":
-            return queryset
-        return queryset.filter(state=App.State.PENDING, pk__in=ApprovalRequest.objects.values("app"))
 
 
 @admin.register(App)
 class AppAdmin(ConsoleAdmin):
-    """Searched by name, in whatever letters: look-alikes are found with it."""
+    """Searched by name, in whatever letters: look-alikes are found with it. What is merged into another app is found by
+    its own name and shows as that app."""
 
     form = AppForm
-    list_display = ("__str__", "state", "suspicion", "registrations", "people", "waiting")
-    list_filter = (QueueFilter, "state", "kind")
+    change_form_template = "admin/app_change_form.html"
+    list_display = ("__str__", "state", "suspicion", "registrations", "people", "seen", "waiting")
+    list_filter = (filters.QueueFilter, "state", "kind")
     searched = ("place",)
     search_help_text = gettext_lazy("A name, or a host")
     ordering = ("-id",)
-    actions = ("approve", "verify", "block")
+    actions = ("approve", "verify", "block", "merge")
     fields = (
-        "name", "names", "place", "kind", "suspicion", *EDITED, "registrations", "people", "waiting", "requests", "created_at",
-        "decided_at", "decided_by",
+        "name", "names", "place", "kind", "suspicion", *EDITED, "registrations", "people", "seen", "waiting", "requests",
+        "created_at", "decided_at", "decided_by",
     )  # fmt: skip
 
     def get_readonly_fields(self, request: HttpRequest, obj: App | None = None) -> tuple[str, ...]:
@@ -114,35 +62,45 @@ class AppAdmin(ConsoleAdmin):
         """Blocked instead: a deleted one would come back undecided."""
         return False
 
+    def get_urls(self) -> list[Any]:
+        def ours(route: str, view: Any, name: str) -> Any:
+            return path(route, self.admin_site.admin_view(partial(view, self)), name=f"authserver_app_{name}")
+
+        return [
+            ours("merge/", merging.merge_view, "merge"),
+            ours("<path:object_id>/split/", splitting.split_view, "split"),
+            ours("<path:object_id>/note/", page.note, "note"),
+            *super().get_urls(),
+        ]
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[App]:
-        """Counted for the rows of one page, each along an index."""
-        apps: QuerySet[App] = super().get_queryset(request)
-        own_requests = ApprovalRequest.objects.filter(app=OuterRef("pk")).values("app")
-        last = own_requests.annotate(last=Max("requested_at")).values("last")
-        imitated = app_registry.answered_for().filter(skeleton=OuterRef("skeleton")).exclude(pk=OuterRef("pk"))
-        return apps.annotate(
-            likeness=Subquery(imitated.exclude(skeleton="").values("name")[:1]),
-            registration_count=_count(Client.objects.filter(app=OuterRef("pk")).values("app"), "pk"),
-            people_count=_count(Consent.objects.filter(client__app=OuterRef("pk")).values("client__app"), "user"),
-            request_count=_count(own_requests, "pk"),
-            last_request=Subquery(last, output_field=DateTimeField()),
-        )
+        return counts.counted(super().get_queryset(request).filter(merged_into=None), now=timezone.now())
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[App], search_term: str
     ) -> tuple[QuerySet[App], bool]:
         found, distinct = super().get_search_results(request, queryset, search_term)
-        alike = look_alikes.skeleton(without_details(search_term[:255]))
-        return (found | queryset.filter(skeleton__startswith=alike) if alike else found), distinct
+        term = search_term.strip()[:255]
+        alike = look_alikes.skeleton(without_details(term))
+        if not alike or "\x00" in term:
+            return found, distinct
+        named = Q(skeleton__startswith=alike)
+        aliases = App.objects.filter(named | Q(place__startswith=term), merged_into__isnull=False)
+        into = list(aliases.order_by("pk").values_list("merged_into", flat=True)[:SHOWN])
+        return found | queryset.filter(named | Q(pk__in=into)), distinct
 
     @admin.display(description=gettext_lazy("registrations"))
     def registrations(self, app: App) -> SafeString:
-        count = app.registration_count  # type: ignore[attr-defined]  # annotated above
-        return format_html('<a href="{}?app={}">{}</a>', reverse("admin:authserver_client_changelist"), app.pk, count)
+        clients = reverse("admin:authserver_client_changelist")
+        return format_html('<a href="{}?app={}">{}</a>', clients, app.pk, counts.registrations(app))
 
     @admin.display(description=gettext_lazy("people"))
-    def people(self, app: App) -> int:
-        return app.people_count  # type: ignore[attr-defined,no-any-return]  # annotated above
+    def people(self, app: App) -> str:
+        return str(counts.people(app))
+
+    @admin.display(description=gettext_lazy("last seen"))
+    def seen(self, app: App) -> Any:
+        return app.seen_at  # type: ignore[attr-defined]  # annotated above
 
     @admin.display(description=gettext_lazy("asked for"))
     def waiting(self, app: App) -> str:
@@ -156,20 +114,20 @@ class AppAdmin(ConsoleAdmin):
 
     @admin.display(description=gettext_lazy("suspicious"))
     def suspicion(self, app: App) -> str:
-        likeness = app.likeness or ""  # type: ignore[attr-defined]  # annotated above
-        found = app_registry.imitations(app, likeness, name=app.name)
-        return "; ".join(str(SUSPICIONS[kind]) % {"name": likeness} for kind in found) or "-"
+        return words.suspicion(app) or "-"
 
     @admin.display(description=gettext_lazy("names it gave itself"))
     def names(self, app: App) -> str:
         """`name` is the one that was seen first; the rest is what people may be shown."""
-        given = Client.objects.filter(app=app).order_by("name").values_list("name", flat=True).distinct()
+        own = Client.objects.filter(app__in=App.together([app.pk]))
+        given = own.order_by("name").values_list("name", flat=True).distinct()
         return ", ".join(f"“{name}”" for name in given[:SHOWN] if name) or "-"
 
     @admin.display(description=gettext_lazy("who asked"))
     def requests(self, app: App) -> SafeString:
         """The newest, each with what the person wrote; nobody has checked who they say they are."""
-        newest = app.requests.select_related("resource").order_by("-requested_at")[:SHOWN]
+        asked = ApprovalRequest.objects.filter(app__in=App.together([app.pk]))
+        newest = asked.select_related("resource").order_by("-requested_at")[:SHOWN]
         lines = (
             (timezone.localtime(one.requested_at).strftime("%Y-%m-%d %H:%M"), one.resource.name,
              _("signed in as %s") % one.user_id if one.user_id else _("not signed in"), one.address or "", one.note)
@@ -177,14 +135,20 @@ class AppAdmin(ConsoleAdmin):
         )  # fmt: skip
         return format_html_join("", "<p>{} · {} · {} · {}<br>{}</p>", lines)
 
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        context |= page.context(self, request, kwargs["obj"])
+        return super().render_change_form(request, context, *args, **kwargs)
+
     def save_model(self, request: HttpRequest, obj: App, form: Any, change: bool) -> None:
-        """The state is decided in the one way there is; the rest is just written.
+        """The state is decided in the one way there is; the rest is just written, for the aliases too.
 
         Decided once the rest is committed: Django saves a form in one transaction, in which a block would be seen by
         nobody until the last session has ended, and sessions go on being made meanwhile.
         """
         decided, obj.state = obj.state, form.stored_state
-        super().save_model(request, obj, form, change)
+        app_registry.limit(obj, form.cleaned_data)
         if "state" in form.changed_data:
             transaction.on_commit(partial(self._decide, request, [obj], decided, ""))
 
@@ -196,10 +160,24 @@ class AppAdmin(ConsoleAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """A block ends the app's sessions, whichever way it comes."""
+        key = filters.keys([unquote(object_id or "")], most=1)
+        alias = App.objects.filter(pk__in=key, merged_into__isnull=False).first()
+        if alias and self.has_view_or_change_permission(request):
+            return self._is_merged(request, alias)
         blocks = request.POST.get("state") == App.State.BLOCKED and self.has_change_permission(request)
         if blocks and (asked := threshold.ask_again(request)):
             return asked
-        return super().changeform_view(request, object_id, form_url, extra_context)
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except app_registry.Overtaken:
+            return self._is_merged(request, App.objects.get(pk__in=key))
+
+    def _is_merged(self, request: HttpRequest, alias: App) -> HttpResponse:
+        if request.method == "POST":
+            self.message_user(request, _("Somebody has merged it into this app: nothing was changed."), messages.ERROR)
+        else:
+            self.message_user(request, _("“%s” is merged into this app.") % alias, messages.INFO)
+        return HttpResponseRedirect(reverse("admin:authserver_app_change", args=[alias.main_key]))
 
     @admin.action(permissions=["change"], description=gettext_lazy("Approve selected apps"))
     def approve(self, request: HttpRequest, queryset: QuerySet[App]) -> None:
@@ -209,12 +187,22 @@ class AppAdmin(ConsoleAdmin):
     def verify(self, request: HttpRequest, queryset: QuerySet[App]) -> None:
         self._decide(request, queryset[:AT_ONCE], App.State.VERIFIED, "")
 
+    @admin.action(permissions=["change"], description=gettext_lazy("Merge selected apps"))
+    def merge(self, request: HttpRequest, queryset: QuerySet[App]) -> HttpResponse:
+        """On to the page that asks which of them stays."""
+        chosen = queryset.order_by("pk").values_list("pk", flat=True)[: app_merging.MOST]
+        address = urlencode([("app", key) for key in chosen])
+        return HttpResponseRedirect(f"{reverse('admin:authserver_app_merge')}?{address}")
+
     @admin.action(permissions=["change"], description=gettext_lazy("Block selected apps, and end their sessions"))
     def block(self, request: HttpRequest, queryset: QuerySet[App]) -> HttpResponse | None:
-        """The confirmation page first, which posts back here with a reason."""
+        """The confirmation page first, which posts back here with a reason. What was merged into another app since the
+        list was shown blocks that one."""
         if asked := threshold.ask_again(request):
             return asked
-        apps = list(queryset[:AT_ONCE])
+        selected = filters.keys(request.POST.getlist("_selected_action"), most=AT_ONCE)
+        found = [*queryset[:AT_ONCE], *App.objects.filter(aliases__in=selected)]
+        apps = list({app.pk: app for app in found}.values())
         form = ReasonForm(request.POST if "confirmed" in request.POST else None)
         if not form.is_valid():
             context = {
@@ -231,8 +219,8 @@ class AppAdmin(ConsoleAdmin):
         self._decide(request, apps, App.State.BLOCKED, form.cleaned_data["reason"])
         return None
 
-    def _decide(self, request: HttpRequest, apps: Any, state: str, reason: str) -> None:
-        decided, ended, refused = 0, 0, []
+    def _decide(self, request: HttpRequest, apps: Iterable[App], state: str, reason: str) -> None:
+        decided, ended, refused, overtaken = 0, 0, [], []
         for app in apps:
             try:
                 ended += app_registry.decide(
@@ -246,21 +234,20 @@ class AppAdmin(ConsoleAdmin):
                 decided += 1
             except app_registry.NotVerifiable:
                 refused.append(str(app))
+            except app_registry.Overtaken:
+                overtaken.append(str(app))
         if refused:
-            words = _("Any program on a person's device can register under these names: approve them instead. %s")
-            self.message_user(request, words % ", ".join(refused), messages.WARNING)
+            said = _("Any program on a person's device can register under these names: approve them instead. %s")
+            self.message_user(request, said % ", ".join(refused), messages.WARNING)
+        if overtaken:
+            said = _("Somebody else has blocked or merged these apps meanwhile: nothing was changed. %s")
+            self.message_user(request, said % ", ".join(overtaken), messages.ERROR)
         if decided:
-            words = ngettext("%(count)d app is %(state)s now.", "%(count)d apps are %(state)s now.", decided)
-            said = words % {"count": decided, "state": App.State(state).label}
+            said = ngettext("%(count)d app is %(state)s now.", "%(count)d apps are %(state)s now.", decided)
+            said %= {"count": decided, "state": App.State(state).label}
             if state == App.State.BLOCKED:
                 said += " " + ngettext("%d token session ended.", "%d token sessions ended.", ended) % ended
             self.message_user(request, said, messages.SUCCESS)
-
-
-def _count(grouped: QuerySet[Any, Any], what: str) -> Coalesce:
-    """How many different ones, 0 for none."""
-    counted = grouped.annotate(count=Count(what, distinct=True)).values("count")
-    return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
 
 
 @admin.register(ApprovalRequest)
@@ -271,3 +258,14 @@ class ApprovalRequestAdmin(ReadOnlyAdmin):
     fields = (*list_display, "client_id")
     list_select_related = ("app", "resource")
     ordering = ("-expires_at",)
+
+
+@admin.register(AppNote)
+class AppNoteAdmin(ReadOnlyAdmin):
+    """Added on the app's page, and never changed."""
+
+    list_display = ("at", "app", "by", "text")
+    fields = list_display
+    list_filter = (filters.AppFilter,)
+    list_select_related = ("app",)
+    ordering = ("-id",)

@@ -19,10 +19,10 @@ from authserver.client_metadata import AUTH_METHODS, PUBLIC
 from authserver.configuration import shapes
 from authserver.configuration.callers import client_values
 from authserver.console.exam import examine
+from authserver.console.registry.filters import AppFilter
 from authserver.console.shown_once import ShownOnceMixin
-from authserver.models import App, Client
+from authserver.models import Client
 
-MAX_DIGITS = 18
 ITS_OWN = ("name", "redirect_uris", "token_endpoint_auth_method")
 
 
@@ -51,26 +51,6 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
         for name in ("client_type", "authorization_grant_type", "grant_types"):
             setattr(self.instance, name, values.get(name, getattr(self.instance, name)))
         return {**typed, **{name: values[name] for name in self.fields if name in values}}
-
-
-class AppFilter(admin.SimpleListFilter):
-    """Offered where it is in use only: the registry links here, and there are too many apps to list."""
-
-    title = gettext_lazy("app")
-    parameter_name = "app"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        app = _app(request.GET.get("app", ""))
-        return [(str(app.pk), str(app))] if app else []
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Client]) -> QuerySet[Client]:
-        app = _app(self.value() or "")
-        return queryset.filter(app=app) if app else queryset
-
-
-def _app(unverified_key: str) -> App | None:
-    is_key = unverified_key.isascii() and unverified_key.isdigit() and len(unverified_key) < MAX_DIGITS
-    return App.objects.filter(pk=int(unverified_key)).first() if is_key else None
 
 
 class ClientAdmin(ShownOnceMixin, ConsoleAdmin):

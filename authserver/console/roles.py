@@ -40,7 +40,11 @@ class Power:
 
 POWERS = (
     Power("revoke token sessions", ("accounts.change_tokensession",), Role.OPERATOR),
-    Power("approve, verify and block apps, and limit them", ("authserver.change_app",), Role.OPERATOR),
+    Power(
+        "approve, verify, block, merge and limit apps, and write notes on them",
+        ("authserver.change_app",),
+        Role.OPERATOR,
+    ),
     Power("disable and enable clients", ("authserver.switch_client",), Role.OPERATOR),
     Power(
         "make and edit clients, and their secrets",

@@ -28,17 +28,44 @@ class Migration(migrations.Migration):
                 ("place", models.CharField(blank=True, db_index=True, editable=False, max_length=2048, verbose_name="where it is answered")),
                 ("skeleton", models.CharField(blank=True, db_index=True, editable=False, max_length=255)),
                 ("state", models.CharField(choices=[("pending", "pending"), ("approved", "approved"), ("verified", "verified"), ("blocked", "blocked")], default="pending", max_length=8)),
-                ("note", models.TextField(blank=True, verbose_name="note for operators")),
                 ("told", models.CharField(blank=True, help_text="Shown to whoever is refused, beside the plain refusal.", max_length=500, verbose_name="what people are told")),
                 ("allowed_scopes", models.TextField(blank=True, help_text="Empty: all of the resource's.", verbose_name="scopes it may ask for")),
                 ("reusable_refresh_tokens", models.BooleanField(default=False, help_text="Only for an app that cannot store a new refresh token each time. A stolen one then works beside the app until the session ends, and nothing shows it (RFC 9700 section 4.14.2).", verbose_name="refresh tokens are used again and again")),
+                ("merged_into", models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name="aliases", to="authserver.app")),
+                ("state_before_merge", models.CharField(blank=True, choices=[("pending", "pending"), ("approved", "approved"), ("verified", "verified"), ("blocked", "blocked")], editable=False, max_length=8)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="first seen")),
+                ("last_seen_at", models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="last seen")),
                 ("decided_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 ("decided_by", models.CharField(blank=True, editable=False, max_length=150)),
             ],
             options={
                 "verbose_name": "app",
                 "indexes": [models.Index(fields=["state", "-id"], name="app_state")],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("merged_into", models.F("id")), _negated=True), name="no_app_is_merged_into_itself"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("merged_into", None), ("state_before_merge", "")),
+                            models.Q(("merged_into__isnull", False), models.Q(("state_before_merge", ""), _negated=True)),
+                            _connector="OR",
+                        ),
+                        name="an_alias_knows_its_state_before",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="AppNote",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField()),
+                ("by", models.CharField(max_length=150)),
+                ("text", models.TextField(max_length=2000, verbose_name="note")),
+                ("app", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="notes", to="authserver.app")),
+            ],
+            options={
+                "verbose_name": "note on an app",
+                "verbose_name_plural": "notes on apps",
             },
         ),
         migrations.CreateModel(

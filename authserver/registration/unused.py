@@ -4,7 +4,7 @@ A client that was never approved goes after a week, one that nobody has approved
 then (behaviour.md, Numbers). Of registrations of the same metadata from the same place that were never approved, ten stay.
 A client known by its document goes when the document is a week old and nobody has approved it.
 A client that was used and is disabled stays: that is an operator's word. So does an app that an operator has decided about
-or written something on, with or without registrations; one without either goes.
+or written something on, or that they merged, with or without registrations; one without any of that goes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from accounts import audit
 from accounts.vault import vault
 from authserver import redirects
 from authserver.client_metadata import ClientMetadata
-from authserver.models import App, Client, Consent, PendingAuthorization
+from authserver.models import App, AppNote, Client, Consent, PendingAuthorization
 
 NEVER_USED_KEPT = timedelta(days=7)
 UNUSED_KEPT = timedelta(days=90)
@@ -97,15 +97,23 @@ def _old_documents(now: datetime, limit: int) -> list[Client]:
 def _remove_empty_apps(now: datetime, limit: int) -> int:
     """Apps whose registrations are all gone, and that no operator has touched."""
     untouched = App.objects.filter(
-        state=App.State.PENDING, decided_at=None, note="", told="", allowed_scopes="", reusable_refresh_tokens=False
+        state=App.State.PENDING,
+        decided_at=None,
+        merged_into=None,
+        told="",
+        allowed_scopes="",
+        reusable_refresh_tokens=False,
     )
-    empty = untouched.filter(created_at__lte=now - LIKE_KEPT_FOR).exclude(
-        Exists(Client.objects.filter(app=OuterRef("pk")))
-    )
+    empty = untouched.filter(created_at__lte=now - LIKE_KEPT_FOR)
+    for of_it in (Client.objects.filter(app=OuterRef("pk")), AppNote.objects.filter(app=OuterRef("pk")),
+                  App.objects.filter(merged_into=OuterRef("pk"))):  # fmt: skip
+        empty = empty.exclude(Exists(of_it))
     removed = 0
     for key in list(empty.order_by("pk").values_list("pk", flat=True)[:limit]):
-        with contextlib.suppress(ProtectedError, IntegrityError), transaction.atomic():  # somebody registered meanwhile
-            removed += bool(App.objects.filter(pk=key).delete()[0])
+        # somebody registered, merged or noted something meanwhile
+        with contextlib.suppress(ProtectedError, IntegrityError), transaction.atomic():
+            found = untouched.select_for_update().filter(pk=key).first()
+            removed += bool(found and found.delete()[0])
     return removed
 
 

@@ -96,6 +96,7 @@ def _create(
             likeness=unused.likeness(metadata, network_of(address)),
         )
         modes.refuse_blocked(client.app)  # and what was written is undone
+        client.app.seen(now)
         _record("client.registered", client, request, **by)
     return describe(client, registration_token=token, secret=secret)
 

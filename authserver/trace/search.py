@@ -40,8 +40,9 @@ def _person(asked: str) -> User | None:
 
 
 def _of_app(asked: str) -> list[Client]:
-    """The newest registrations of the apps that look as if they were called so, or are answered at that place."""
+    """The newest registrations of the apps that look as if they were called so, or are answered at that place, under
+    all names of theirs."""
     looks = App.objects.filter(skeleton=skeleton(asked)[:255]).order_by("-id")[:5]
     places = App.objects.filter(place=asked).order_by("-id")[:5]
-    apps = {app.pk for app in [*looks, *places]}
+    apps = App.together({app.pk for app in [*looks, *places]})
     return list(Client.objects.filter(app__in=apps).order_by("-id")[:MOST]) if apps else []

@@ -16,6 +16,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core import checks
 from django.db.models import Count, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import AuditEvent, AuditTally, Credential, Revocation, TokenSession, User
@@ -81,7 +82,8 @@ def forget() -> None:
 def read(*, now: datetime) -> Facts:
     """The facts as they are now."""
     hours, counted_until, known_since = _hours(now)
-    waiting = ApprovalRequest.objects.filter(app__state=App.State.PENDING).values("app").distinct()
+    asked_for = ApprovalRequest.objects.filter(app__state=App.State.PENDING)
+    waiting = asked_for.annotate(main=Coalesce("app__merged_into", "app")).values("main").distinct()
     return Facts(
         at=now,
         live_sessions=Bounded.of(TokenSession.objects.filter(closed_at=None, idle_expires_at__gt=now)),

@@ -143,8 +143,8 @@ def _people(term: str) -> list[UUID]:
 
 
 def _clients(term: str) -> list[str]:
-    """The newest registrations of the apps of this name, in whatever letters, or at this host."""
+    """The newest registrations of the apps of this name, in whatever letters, or at this host, under all their names."""
     alike = look_alikes.skeleton(without_details(term))
     apps = App.objects.filter(Q(place=term) | (Q(skeleton=alike) if alike else Q(pk__in=[])))
-    keys = list(apps.values_list("pk", flat=True)[:SOME])
+    keys = App.together(apps.values_list("pk", flat=True)[:SOME])
     return list(Client.objects.filter(app__in=keys).order_by("-id").values_list("client_id", flat=True)[:MANY])

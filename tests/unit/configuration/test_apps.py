@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError
 
 from accounts.models import TokenSession
-from authserver import app_registry
+from authserver import app_merging, app_registry
 from authserver.models import App
 from tests.harness.approval import approve, make_client
 from tests.harness.registration import registered
@@ -31,7 +31,8 @@ def test_a_decision_stands_before_the_first_registration(write: Write) -> None:
     registered(client_name="Claude Code (github)", redirect_uris=["http://127.0.0.1:5000/cb"])
     app = App.objects.get(kind="named")
     assert (app.state, app.allowed_scopes, app.reusable_refresh_tokens) == ("approved", "mcp:tools", True)
-    assert (app.note, app.decided_by) == ("since March", "apply_config")
+    assert app.decided_by == "apply_config"
+    assert [(note.text, note.by) for note in app.notes.all()] == [("since March", "apply_config")]
     assert App.objects.get(kind="cimd").is_verified
     assert App.objects.count() == 2
 
@@ -58,6 +59,42 @@ def test_a_restart_lifts_no_block_that_was_set_in_the_console(write: Write) -> N
     app_registry.decide(app, App.State.BLOCKED, actor="root", now=app.created_at)
     assert any("is blocked (the console unblocks it)" in line for line in run(write(DECIDED)))
     assert App.objects.get(kind="cimd").is_blocked
+
+
+def test_what_was_merged_in_the_console_is_decided_about_with_its_app_unless_the_file_blocks_it(write: Write) -> None:
+    run(write(DECIDED))
+    main, other = App.objects.get(kind="cimd"), App.objects.get(kind="named")
+    merged = {"seen": {main.pk: "verified", other.pk: "approved"}, "block": "", "actor": "root", "reason": "one"}
+    app_merging.merge(main.pk, [other.pk], now=main.created_at, **merged)
+    approval = approve(client=make_client(name="Claude Code", registration_source="dcr"))
+    lines = run(write(DECIDED.replace("state: approved", "state: pending")))
+    assert any("Claude Code · on people's own devices is merged into Claude · claude.ai" in line for line in lines)
+    assert [line for line in lines if line.startswith(("~", "+"))] == []
+    assert set(App.objects.values_list("state", flat=True)) == {"verified", "approved"}
+    blocking = write(DECIDED.replace("state: approved", "state: blocked"))
+    assert "~ app Claude · claude.ai: state" in run(blocking)
+    assert set(App.objects.values_list("state", flat=True)) == {"blocked"}
+    assert TokenSession.objects.get(tsid=approval.tsid).closed_at is not None
+    assert [line for line in run(blocking) if line.startswith(("~", "+"))] == []
+
+
+def test_what_the_file_sets_for_an_app_holds_for_what_is_merged_into_it(write: Write) -> None:
+    run(write(DECIDED))
+    main, other = App.objects.get(kind="cimd"), App.objects.get(kind="named")
+    merged = {"seen": {main.pk: "verified", other.pk: "approved"}, "block": "", "actor": "root", "reason": "one"}
+    app_merging.merge(main.pk, [other.pk], now=main.created_at, **merged)
+    run(write("apps: [{cimd_host: claude.ai, name: Claude, state: pending, scopes: [a], told: Ask us.}]"))
+    found = set(App.objects.values_list("state", "allowed_scopes", "told"))
+    assert found == {("pending", "a", "Ask us.")}
+
+
+def test_a_note_of_the_file_is_written_down_once_and_no_note_is_lost(write: Write) -> None:
+    run(write(DECIDED))
+    lines = run(write(DECIDED.replace("since March", "since April")))
+    assert "~ app Claude Code · on people's own devices: note" in lines
+    run(write(DECIDED))
+    texts = App.objects.get(kind="named").notes.order_by("pk").values_list("text", flat=True)
+    assert list(texts) == ["since March", "since April"]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from accounts.models import AuditEvent, AuditTally, Credential, Link, Revocation
 from authserver.models import (
     AccessToken,
     App,
+    AppNote,
     ApprovalRequest,
     Authenticator,
     Consent,
@@ -109,6 +110,7 @@ def everything(db: None) -> Everything:
         resource,
         server,
         App.objects.get(),
+        AppNote.objects.create(app=client.app, at=now, by="root", text="seen twice"),
         ApprovalRequest.objects.create(
             app=client.app,
             resource=resource,

@@ -10,10 +10,12 @@ import pytest
 from django.db import connection
 from django.test import Client as Http
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from accounts.models import AuditEvent, TokenSession
 from authserver import cascade
-from authserver.models import App, ApprovalRequest, Client, Consent, Resource
+from authserver.console.registry import counts
+from authserver.models import App, ApprovalRequest, Resource
 from tests.harness.approval import approve, make_client, make_resource, make_user
 from tests.unit.console.conftest import Operator
 
@@ -40,25 +42,37 @@ def act(http: Http, action: str, *apps: App, **fields: str) -> Any:
     return http.post(APPS, urlencode(form, doseq=True), content_type="application/x-www-form-urlencoded", follow=True)
 
 
-def test_hundreds_of_registrations_are_one_line(superuser: Http) -> None:
-    for port in range(40):
-        make_client(name="Claude Code", registration_source="dcr", redirect_uris=f"http://localhost:{4000 + port}/cb")
-    resource, now = make_resource(), timezone.now()
-    for client in Client.objects.all()[:17]:
-        for person in (make_user(), make_user()):
-            Consent.objects.create(
-                user=person, client=client, redirect_host="localhost", resource=resource, granted_at=now
-            )
-    app = App.objects.get()
+def test_forty_two_registrations_of_seventeen_people_are_one_line(superuser: Http) -> None:
+    resource, people = make_resource(), [make_user() for _ in range(17)]
+    for number in range(42):
+        client = make_client(
+            name="Claude Code", registration_source="dcr", redirect_uris=f"http://localhost:{4000 + number}/cb"
+        )
+        approve(client=client, resource=resource, user=people[number % 17])
+    left = approve(client=client, resource=resource)
+    TokenSession.objects.filter(tsid=left.tsid).update(closed_at=timezone.now())
+    app, seen_at = App.objects.get(), timezone.now() - timedelta(days=3)
+    App.objects.update(last_seen_at=seen_at)
     page = superuser.get(APPS).content.decode()
     assert page.count('class="field-__str__"') == 1
     assert "Claude Code · on people&#x27;s own devices" in page
-    assert f'<a href="{CLIENTS}?app={app.pk}">40</a>' in page
-    assert '<td class="field-people">34</td>' in page
+    assert f'<a href="{CLIENTS}?app={app.pk}">42</a>' in page
+    assert '<td class="field-people">17</td>' in page
+    assert date_format(seen_at, "DATETIME_FORMAT") in page
     make_client(name="Another", registration_source="dcr")
     beneath = superuser.get(f"{CLIENTS}?app={app.pk}").content.decode()
-    assert "40 clients" in beneath
+    assert "42 clients" in beneath
     assert "Another" not in beneath
+
+
+def test_numbers_are_counted_no_further_than_anybody_reads(superuser: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counts, "MOST", 3)
+    resource = make_resource()
+    for _ in range(5):
+        approve(client=make_client(name="Busy", registration_source="dcr"), resource=resource)
+    page = superuser.get(APPS).content.decode()
+    assert ">3+</a>" in page
+    assert '<td class="field-people">3+</td>' in page
 
 
 def test_the_queue_holds_what_somebody_waits_for(superuser: Http) -> None:
@@ -89,7 +103,7 @@ def test_a_decision_is_one_action_and_one_audit_event(action: str, state: str, s
 def test_what_anybody_could_register_as_cannot_be_verified(superuser: Http) -> None:
     app = app_of("Claude Code")
     assert "approve them instead" in act(superuser, "verify", app).content.decode()
-    form = {"state": "verified", "told": "", "note": "", "allowed_scopes": ""}
+    form = {"state": "verified", "told": "", "allowed_scopes": ""}
     assert "approve it instead" in superuser.post(f"{APPS}{app.pk}/change/", form).content.decode()
     app.refresh_from_db()
     assert app.state == "pending"
@@ -111,7 +125,7 @@ def test_blocking_asks_first_and_then_ends_the_sessions(superuser: Http) -> None
 
 def submit(http: Http, app: App, *, shown: str = "pending", **fields: str) -> Any:
     """Send the app's form as a browser does, with the state that its page showed."""
-    form = {"state": shown, "told": "", "note": "", "allowed_scopes": "", **fields, "initial-state": shown}
+    form = {"state": shown, "told": "", "allowed_scopes": "", **fields, "initial-state": shown}
     return http.post(f"{APPS}{app.pk}/change/", form)
 
 
@@ -119,16 +133,16 @@ def submit(http: Http, app: App, *, shown: str = "pending", **fields: str) -> An
 def test_the_form_decides_in_the_same_way(superuser: Http) -> None:
     approve(client=make_client(name="Bad", registration_source="dcr"))
     app = App.objects.get()
-    form = {"state": "blocked", "told": "Use ours.", "note": "seen twice", "allowed_scopes": "mcp:tools",
+    form = {"state": "blocked", "told": "Use ours.", "allowed_scopes": "mcp:tools",
             "reusable_refresh_tokens": "on"}  # fmt: skip
     assert submit(superuser, app, **form).status_code == 302
     app.refresh_from_db()
-    assert (app.state, app.told, app.note, app.allowed_scopes) == ("blocked", "Use ours.", "seen twice", "mcp:tools")
+    assert (app.state, app.told, app.allowed_scopes) == ("blocked", "Use ours.", "mcp:tools")
     assert app.reusable_refresh_tokens
     assert TokenSession.objects.get().closed_at is not None
     assert AuditEvent.objects.filter(event="app.blocked", actor="root").count() == 1
-    submit(superuser, app, shown="blocked", note="and again")
-    assert App.objects.get().note == "and again"
+    submit(superuser, app, shown="blocked", told="Use theirs.")
+    assert App.objects.get().told == "Use theirs."
     assert AuditEvent.objects.filter(event="app.blocked").count() == 1
 
 
@@ -154,14 +168,14 @@ def test_a_form_that_was_open_since_before_a_block_does_not_lift_it(superuser: H
     page = superuser.get(f"{APPS}{app.pk}/change/").content.decode()
     assert 'name="initial-state" value="pending"' in page
     act(superuser, "block", app, confirmed="1", reason="phishing")
-    submit(superuser, app, note="looks fine")
+    submit(superuser, app, told="It is fine.")
     app.refresh_from_db()
-    assert (app.state, app.note) == ("blocked", "looks fine")
+    assert (app.state, app.told) == ("blocked", "It is fine.")
 
 
 def test_scopes_are_held_to_their_shape(superuser: Http) -> None:
     app = app_of("App")
-    form = {"state": "pending", "told": "", "note": "", "allowed_scopes": 'a"b'}
+    form = {"state": "pending", "told": "", "allowed_scopes": 'a"b'}
     assert "is not one scope" in superuser.post(f"{APPS}{app.pk}/change/", form).content.decode()
 
 

@@ -25,6 +25,9 @@ CHANGE = dict.fromkeys(("client", "provider", "resource", "resourceserver", "use
 ADD = dict.fromkeys((*CHANGE.keys() - {"app"}, "initialaccesstoken"), SECURITY_ONLY)
 OURS = {
     "accounts_tokensession_revoke": OPERATORS,
+    "authserver_app_merge": OPERATORS,
+    "authserver_app_split": OPERATORS,
+    "authserver_app_note": OPERATORS,
     "authserver_signingkey_rotate": SECURITY_ONLY,
     "authserver_signingkey_revoke": SECURITY_ONLY,
     "authserver_client_new_secret": SECURITY_ONLY,
@@ -40,6 +43,7 @@ ACTIONS = {
     ("app", "approve"): OPERATORS,
     ("app", "verify"): OPERATORS,
     ("app", "block"): OPERATORS,
+    ("app", "merge"): OPERATORS,
     ("client", "disable"): OPERATORS,
     ("client", "enable"): OPERATORS,
     ("initialaccesstoken", "revoke"): SECURITY_ONLY,
