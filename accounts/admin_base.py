@@ -56,6 +56,7 @@ class ConsoleAdmin(AnyModelAdmin):
     """`searched` are indexed columns, compared with the whole search text: by their beginning, UUIDs exactly."""
 
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # each number beside a filter would be a COUNT of the whole table
     paginator = BoundedPaginator
     list_per_page = 50
     list_max_show_all = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -99,18 +100,16 @@ class AppAdmin(ConsoleAdmin):
         return str(counts.people(app))
 
     @admin.display(description=gettext_lazy("last seen"))
-    def seen(self, app: App) -> Any:
-        return app.seen_at  # type: ignore[attr-defined]  # annotated above
+    def seen(self, app: App) -> str:
+        return _moment(app.seen_at)  # type: ignore[attr-defined]  # annotated above
 
     @admin.display(description=gettext_lazy("asked for"))
     def waiting(self, app: App) -> str:
         count, last = app.request_count, app.last_request  # type: ignore[attr-defined]  # annotated above
         if not count:
             return "-"
-        when = timezone.localtime(last).strftime("%Y-%m-%d %H:%M")
-        return ngettext("%(count)d time, last %(when)s", "%(count)d times, last %(when)s", count) % {
-            "count": count, "when": when,
-        }  # fmt: skip
+        said = ngettext("%(count)d time, last %(when)s", "%(count)d times, last %(when)s", count)
+        return said % {"count": count, "when": _moment(last)}
 
     @admin.display(description=gettext_lazy("suspicious"))
     def suspicion(self, app: App) -> str:
@@ -129,11 +128,11 @@ class AppAdmin(ConsoleAdmin):
         asked = ApprovalRequest.objects.filter(app__in=App.together([app.pk]))
         newest = asked.select_related("resource").order_by("-requested_at")[:SHOWN]
         lines = (
-            (timezone.localtime(one.requested_at).strftime("%Y-%m-%d %H:%M"), one.resource.name,
+            (_moment(one.requested_at), one.resource.name,
              _("signed in as %s") % one.user_id if one.user_id else _("not signed in"), one.address or "", one.note)
             for one in newest
         )  # fmt: skip
-        return format_html_join("", "<p>{} · {} · {} · {}<br>{}</p>", lines)
+        return format_html_join("", "<p>{} · {} · {} · {}<br>{}</p>", lines) or SafeString("-")
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -181,11 +180,11 @@ class AppAdmin(ConsoleAdmin):
 
     @admin.action(permissions=["change"], description=gettext_lazy("Approve selected apps"))
     def approve(self, request: HttpRequest, queryset: QuerySet[App]) -> None:
-        self._decide(request, queryset[:AT_ONCE], App.State.APPROVED, "")
+        self._decide(request, queryset[:AT_ONCE], App.State.APPROVED, "", from_list=True)
 
     @admin.action(permissions=["change"], description=gettext_lazy("Verify selected apps"))
     def verify(self, request: HttpRequest, queryset: QuerySet[App]) -> None:
-        self._decide(request, queryset[:AT_ONCE], App.State.VERIFIED, "")
+        self._decide(request, queryset[:AT_ONCE], App.State.VERIFIED, "", from_list=True)
 
     @admin.action(permissions=["change"], description=gettext_lazy("Merge selected apps"))
     def merge(self, request: HttpRequest, queryset: QuerySet[App]) -> HttpResponse:
@@ -219,9 +218,15 @@ class AppAdmin(ConsoleAdmin):
         self._decide(request, apps, App.State.BLOCKED, form.cleaned_data["reason"])
         return None
 
-    def _decide(self, request: HttpRequest, apps: Iterable[App], state: str, reason: str) -> None:
+    def _decide(
+        self, request: HttpRequest, apps: Iterable[App], state: str, reason: str, *, from_list: bool = False
+    ) -> None:
+        """A list may have been open since before a block: that is lifted on the app's page, which says that it saw it."""
         decided, ended, refused, overtaken = 0, 0, [], []
         for app in apps:
+            if from_list and app.is_blocked:
+                overtaken.append(str(app))
+                continue
             try:
                 ended += app_registry.decide(
                     app,
@@ -240,7 +245,9 @@ class AppAdmin(ConsoleAdmin):
             said = _("Any program on a person's device can register under these names: approve them instead. %s")
             self.message_user(request, said % ", ".join(refused), messages.WARNING)
         if overtaken:
-            said = _("Somebody else has blocked or merged these apps meanwhile: nothing was changed. %s")
+            said = _(
+                "These are blocked, or merged into others: nothing was changed. A block is lifted on the app's page. %s"
+            )
             self.message_user(request, said % ", ".join(overtaken), messages.ERROR)
         if decided:
             said = ngettext("%(count)d app is %(state)s now.", "%(count)d apps are %(state)s now.", decided)
@@ -248,6 +255,10 @@ class AppAdmin(ConsoleAdmin):
             if state == App.State.BLOCKED:
                 said += " " + ngettext("%d token session ended.", "%d token sessions ended.", ended) % ended
             self.message_user(request, said, messages.SUCCESS)
+
+
+def _moment(at: datetime) -> str:
+    return timezone.localtime(at).strftime("%Y-%m-%d %H:%M")
 
 
 @admin.register(ApprovalRequest)

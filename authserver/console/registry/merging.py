@@ -39,44 +39,59 @@ class Row:
     settings: Sequence[words.Setting]
 
 
+@dataclass(frozen=True)
+class Choice:
+    """What the address names: the apps that there are of those, and the one of them that is to stay."""
+
+    apps: Sequence[App]
+    main: App | None
+    others: Sequence[App]
+    is_whole: bool
+    """None of those that it names has been merged or removed meanwhile."""
+
+    @property
+    def is_possible(self) -> bool:
+        return len(self.apps) > 1 and not any(app.kind == App.Kind.CONFIGURED for app in self.apps)
+
+
 def merge_view(model_admin: ConsoleAdmin, request: HttpRequest) -> HttpResponse:
     """GET shows the apps that its address names, and once one of them is chosen what would change; POST merges them."""
     if not model_admin.has_change_permission(request):
         raise PermissionDenied
     if asked := threshold.ask_again(request):
         return asked
-    wanted = filters.keys(request.GET.getlist("app"), most=app_merging.MOST)
-    into = filters.keys([request.GET.get("into", "")], most=1)
-    standing = App.objects.filter(pk__in=wanted, merged_into=None).order_by("pk")
-    apps = list(counts.counted(standing, now=timezone.now()))
-    main = next((app for app in apps if app.pk in into), None)
-    others = [app for app in apps if app is not main]
-    blocks: Sequence[Block] = ()
-    after: Mapping[int, str] = {}
-    is_possible = len(apps) > 1 and not any(app.kind == App.Kind.CONFIGURED for app in apps)
-    if main and is_possible:
-        blocks = app_merging.blocks(main, others)
-        after = {} if blocks else app_merging.afterwards(main, others, "")
+    choice = _choice(request)
+    main = choice.main if choice.is_possible else None
+    blocks = app_merging.blocks(main, choice.others) if main else ()
     form = MergeForm(blocks, request.POST if request.method == "POST" else None)
-    if main and is_possible and form.is_valid():
-        return _merge(model_admin, request, main, others, form)
-    free = (app for app in apps if not app.is_blocked)
-    ending = chain.from_iterable(cascade.sessions_of_app(app) for app in free)
+    if request.method == "POST" and not (main and choice.is_whole):
+        return _overtaken(model_admin, request)
+    if main and form.is_valid():
+        return _merge(model_admin, request, main, choice.others, form)
+    after = app_merging.afterwards(main, choice.others, "") if main and not blocks else {}
+    ending = chain.from_iterable(cascade.sessions_of_app(app) for app in choice.apps if not app.is_blocked)
     context = {
         **model_admin.admin_site.each_context(request),
         "title": _("Merge apps"),
         "opts": model_admin.opts,
-        "apps": apps,
-        "is_possible": is_possible,
-        "is_configured": len(apps) > 1 and not is_possible,
+        "choice": choice,
         "main": main,
-        "rows": [_row(app, main, after) for app in apps],
+        "rows": [_row(app, main, after) for app in choice.apps],
         "blocks": blocks,
         "lifts": Block.LIFT in blocks,
         "preview": receipts.preview(ending, now=timezone.now()) if blocks else None,
         "form": form,
     }
     return TemplateResponse(request, "admin/merge_apps.html", context)
+
+
+def _choice(request: HttpRequest) -> Choice:
+    wanted = filters.keys(request.GET.getlist("app"), most=app_merging.MOST)
+    into = filters.keys([request.GET.get("into", "")], most=1)
+    standing = App.objects.filter(pk__in=wanted, merged_into=None).order_by("pk")
+    apps = list(counts.counted(standing, now=timezone.now()))
+    main = next((app for app in apps if app.pk in into), None)
+    return Choice(apps, main, [app for app in apps if app is not main], len(apps) == len(wanted))
 
 
 def _row(app: App, main: App | None, after: Mapping[int, str]) -> Row:
@@ -101,12 +116,17 @@ def _merge(
             address=model_admin.address_of(request),
         )
     except app_merging.Refused:
-        said = _("Somebody else has decided about one of these apps meanwhile. Look again before you merge them.")
-        model_admin.message_user(request, said, messages.ERROR)
-        return HttpResponseRedirect(request.get_full_path())
+        return _overtaken(model_admin, request)
     said = ngettext("Merged %(count)d app into this one.", "Merged %(count)d apps into this one.", len(others))
     tell_done(model_admin, request, said % {"count": len(others)}, done)
     return HttpResponseRedirect(reverse("admin:authserver_app_change", args=[main.pk]))
+
+
+def _overtaken(model_admin: ConsoleAdmin, request: HttpRequest) -> HttpResponse:
+    """Nothing was changed. Back to the same page, as things are now."""
+    said = _("Somebody else has decided about one of these apps meanwhile. Look again before you merge them.")
+    model_admin.message_user(request, said, messages.ERROR)
+    return HttpResponseRedirect(request.get_full_path())
 
 
 def _seen(unverified: Sequence[str]) -> dict[int, str]:

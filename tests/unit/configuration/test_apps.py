@@ -26,6 +26,14 @@ DECIDED = """
 """
 
 
+def merge(main: App, other: App) -> None:
+    """As an operator does in the console."""
+    app_merging.merge(
+        main.pk, [other.pk], seen={main.pk: main.state, other.pk: other.state}, block="", actor="root", reason="one",
+        now=main.created_at,
+    )  # fmt: skip
+
+
 def test_a_decision_stands_before_the_first_registration(write: Write) -> None:
     assert run(write(DECIDED))[:2] == ["+ app Claude · claude.ai", "+ app Claude Code · on people's own devices"]
     registered(client_name="Claude Code (github)", redirect_uris=["http://127.0.0.1:5000/cb"])
@@ -64,8 +72,7 @@ def test_a_restart_lifts_no_block_that_was_set_in_the_console(write: Write) -> N
 def test_what_was_merged_in_the_console_is_decided_about_with_its_app_unless_the_file_blocks_it(write: Write) -> None:
     run(write(DECIDED))
     main, other = App.objects.get(kind="cimd"), App.objects.get(kind="named")
-    merged = {"seen": {main.pk: "verified", other.pk: "approved"}, "block": "", "actor": "root", "reason": "one"}
-    app_merging.merge(main.pk, [other.pk], now=main.created_at, **merged)
+    merge(main, other)
     approval = approve(client=make_client(name="Claude Code", registration_source="dcr"))
     lines = run(write(DECIDED.replace("state: approved", "state: pending")))
     assert any("Claude Code · on people's own devices is merged into Claude · claude.ai" in line for line in lines)
@@ -81,8 +88,7 @@ def test_what_was_merged_in_the_console_is_decided_about_with_its_app_unless_the
 def test_what_the_file_sets_for_an_app_holds_for_what_is_merged_into_it(write: Write) -> None:
     run(write(DECIDED))
     main, other = App.objects.get(kind="cimd"), App.objects.get(kind="named")
-    merged = {"seen": {main.pk: "verified", other.pk: "approved"}, "block": "", "actor": "root", "reason": "one"}
-    app_merging.merge(main.pk, [other.pk], now=main.created_at, **merged)
+    merge(main, other)
     run(write("apps: [{cimd_host: claude.ai, name: Claude, state: pending, scopes: [a], told: Ask us.}]"))
     found = set(App.objects.values_list("state", "allowed_scopes", "told"))
     assert found == {("pending", "a", "Ask us.")}

@@ -10,7 +10,6 @@ import pytest
 from django.db import connection
 from django.test import Client as Http
 from django.utils import timezone
-from django.utils.formats import date_format
 
 from accounts.models import AuditEvent, TokenSession
 from authserver import cascade
@@ -58,7 +57,7 @@ def test_forty_two_registrations_of_seventeen_people_are_one_line(superuser: Htt
     assert "Claude Code · on people&#x27;s own devices" in page
     assert f'<a href="{CLIENTS}?app={app.pk}">42</a>' in page
     assert '<td class="field-people">17</td>' in page
-    assert date_format(seen_at, "DATETIME_FORMAT") in page
+    assert f'<td class="field-seen">{seen_at:%Y-%m-%d %H:%M}</td>' in page
     make_client(name="Another", registration_source="dcr")
     beneath = superuser.get(f"{CLIENTS}?app={app.pk}").content.decode()
     assert "42 clients" in beneath
@@ -163,6 +162,13 @@ def test_the_forms_block_is_in_force_before_the_first_session_ends(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_the_form_lifts_a_block_that_it_showed(superuser: Http) -> None:
+    app = app_of("Bad", state="blocked")
+    submit(superuser, app, shown="blocked", state="approved")
+    assert App.objects.get().state == "approved"
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_form_that_was_open_since_before_a_block_does_not_lift_it(superuser: Http) -> None:
     app = app_of("Bad")
     page = superuser.get(f"{APPS}{app.pk}/change/").content.decode()
@@ -171,6 +177,13 @@ def test_a_form_that_was_open_since_before_a_block_does_not_lift_it(superuser: H
     submit(superuser, app, told="It is fine.")
     app.refresh_from_db()
     assert (app.state, app.told) == ("blocked", "It is fine.")
+
+
+@pytest.mark.parametrize("action", ["approve", "verify"])
+def test_a_block_is_lifted_on_the_apps_page_and_not_in_a_list(action: str, superuser: Http) -> None:
+    app = app_of("Bad", redirect_uri="https://bad.example/cb", state="blocked")
+    assert "A block is lifted on the app&#x27;s page." in act(superuser, action, app).content.decode()
+    assert App.objects.get().state == "blocked"
 
 
 def test_scopes_are_held_to_their_shape(superuser: Http) -> None:

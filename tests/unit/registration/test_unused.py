@@ -9,7 +9,8 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import AuditEvent, TokenSession
-from authserver.models import Client, Consent, PendingAuthorization
+from authserver import app_merging, app_registry
+from authserver.models import App, Client, Consent, PendingAuthorization
 from authserver.registration.unused import LIKE_KEPT, remove_unused
 from tests.fakes.oauth2 import FakeOAuth2
 from tests.harness.approval import approve, make_client, make_resource, make_user
@@ -58,6 +59,7 @@ def test_approving_one_is_noted() -> None:
     sitting = new_sitting()
     assert sitting.client.registration_source == Client.RegistrationSource.MANUAL
     Client.objects.update(registration_source="dcr")
+    App.objects.update(last_seen_at=NOW - DAY)
     sitting.client.refresh_from_db()
     with FakeOAuth2() as fake:
         upstream(sitting.resource, fake, "code", "repo", sign_in=True)
@@ -65,6 +67,7 @@ def test_approving_one_is_noted() -> None:
     noted = Client.objects.get().last_used_at
     assert noted is not None
     assert timezone.now() - noted < timedelta(minutes=1)
+    assert App.objects.get().last_seen_at == noted
 
 
 def used(client_id: str, since: timedelta) -> Client:
@@ -172,3 +175,33 @@ def test_a_document_that_nobody_approved_is_not_kept_for_ever() -> None:
     remove_unused(now=NOW, limit=10)
     assert left() == {one.client_id for one in client.values()}
     assert AuditEvent.objects.get(event="client.deleted").reason == "old_document"
+
+
+def app_without_registrations(name: str) -> App:
+    app = make_client(f"dcr-{name}", name=name, registration_source="dcr").app
+    Client.objects.all().delete()
+    App.objects.filter(pk=app.pk).update(created_at=NOW - 2 * HOUR)
+    return App.objects.get(pk=app.pk)
+
+
+def test_an_app_whose_registrations_are_all_gone_goes_unless_operators_noted_or_merged_something() -> None:
+    apps = {name: app_without_registrations(name) for name in ("gone", "noted", "main", "other")}
+    app_registry.note(apps["noted"], "theirs", actor="root", now=NOW)
+    main, other = apps["main"], apps["other"]
+    app_merging.merge(main.pk, [other.pk], seen={main.pk: "pending", other.pk: "pending"}, block="", actor="root",
+                      reason="one", now=NOW)  # fmt: skip
+    App.objects.update(decided_at=None)
+    assert remove_unused(now=NOW, limit=10) == {"removed": 1}
+    assert set(App.objects.values_list("name", flat=True)) == {"noted", "main", "other"}
+
+
+def test_an_app_is_seen_when_it_registers_and_when_it_is_approved_once_a_minute_at_most() -> None:
+    registered(client_name="Claude Code")
+    App.objects.update(last_seen_at=NOW - HOUR)
+    registered(client_name="Claude Code")
+    seen = App.objects.get().last_seen_at
+    assert seen > NOW - HOUR
+    App.objects.get().seen(seen + timedelta(seconds=59))
+    assert App.objects.get().last_seen_at == seen
+    App.objects.get().seen(seen + timedelta(seconds=61))
+    assert App.objects.get().last_seen_at == seen + timedelta(seconds=61)
