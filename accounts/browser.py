@@ -34,6 +34,19 @@ def ensure_browser(request: HttpRequest) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+def session_hash(request: HttpRequest) -> str | None:
+    """The hash of this browser's cookie (or the one that `ensure_browser` decided on) together with the browser session
+    in it; None without both.
+
+    Signing in and out gives the browser another session, so what is bound to this stays with who began it.
+    """
+    is_new = getattr(request, _PENDING_ATTRIBUTE, None) is not None
+    browser, key = ensure_browser(request) if is_new else browser_hash(request), request.session.session_key
+    if browser is None or key is None:
+        return None
+    return hashlib.sha256(f"{browser}:{key}".encode()).hexdigest()
+
+
 def remember(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """Set the cookie that `ensure_browser` decided on, if it did."""
     if secret := getattr(request, _PENDING_ATTRIBUTE, None):

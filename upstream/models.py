@@ -13,7 +13,11 @@ NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$"
 
 
 class Provider(models.Model):
-    """One upstream. `client_secret_sealed` opens only in `accounts.vault`; `client_secret_source` says where it came from."""
+    """One upstream. `client_secret_sealed` opens only in `accounts.vault`.
+
+    `client_secret_source` says where it came from, `client_secret_set_at` when: `env:NAME` or `file:path` for a reference
+    of the configuration file, `value` for one written out there, `console` for one that was typed.
+    """
 
     class Type(models.TextChoices):
         OIDC = "oidc", "OpenID Connect"
@@ -35,6 +39,7 @@ class Provider(models.Model):
     client_id = models.CharField(max_length=255)
     client_secret_sealed = models.TextField(blank=True, editable=False)
     client_secret_source = models.CharField(max_length=255, blank=True)
+    client_secret_set_at = models.DateTimeField(null=True, blank=True, editable=False)
     scopes = models.JSONField(default=list, blank=True)
     issuer = models.CharField(max_length=512, blank=True)
     subject_claim = models.CharField(max_length=64, blank=True)
@@ -72,13 +77,14 @@ class Visit(models.Model):
     """A person on the way to a provider and back: one use of one `state`.
 
     Only the state's hash is kept; PKCE verifier and nonce are derived from the state and our secret key, so a copy of
-    the database cannot finish anybody's sign-in. `language` is the one that the app asked
-    for, if it did.
+    the database cannot finish anybody's sign-in. `language` is the one that the app asked for, if it did. A test is an
+    operator's (`user_id`), and `browser_hash` then stands for the console session too: it ends there, and keeps nothing.
     """
 
     class Purpose(models.TextChoices):
         SIGN_IN = "sign_in", _("sign in")
         CONNECT = "connect", _("connect")
+        TEST = "test", _("test")
 
     class Outcome(models.TextChoices):
         OPEN = "", _("under way")

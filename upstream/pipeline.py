@@ -2,7 +2,7 @@
 
 A visit to sign in ignores who is signed in already: it signs in the identity's own user. A visit to connect links the
 identity to the visiting user, unless it is somebody else's. No step looks for a user by e-mail address, and
-social-auth's own rows hold no token: `extra_data` stays empty.
+social-auth's own rows hold no token: `extra_data` stays empty. A test has a pipeline of its own (`TEST_PIPELINE`).
 """
 
 from __future__ import annotations
@@ -22,9 +22,15 @@ from upstream import answers
 from upstream.allow import permits
 from upstream.backends.base import ProviderBackend
 from upstream.errors import NotAllowed
+from upstream.identity import Identity
 from upstream.models import Visit
 
 log = structlog.get_logger(__name__)
+
+
+def end_test(backend: ProviderBackend, response: Mapping[str, Any], id_key: str, **kwargs: Any) -> tuple[Identity, str]:
+    """Where a test ends: who it is, and by which claim. What is no mapping is the pipeline's result, and ends it."""
+    return backend.identity(response), id_key
 
 
 def refuse_strangers(backend: ProviderBackend, response: Mapping[str, Any], **kwargs: Any) -> None:

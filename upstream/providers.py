@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.conf import settings
+from django.utils import timezone
 
 from accounts.vault.secrets import open_secret, seal_secret
 from upstream import presets
 from upstream.models import Provider
 
 CALLBACK_PATH = "/oauth/callback"
+SECRET_COLUMNS = ("client_secret_sealed", "client_secret_source", "client_secret_set_at")
+"""What `set_client_secret` sets."""
 
 
 def enabled() -> list[Provider]:
@@ -40,10 +44,11 @@ def callback_url(provider: Provider) -> str:
     return f"{shared}/{provider.name}"
 
 
-def set_client_secret(provider: Provider, value: str, source: str) -> None:
+def set_client_secret(provider: Provider, value: str, source: str, *, now: datetime | None = None) -> None:
     """Seal our secret at this provider into the row, unsaved; `source` says where it came from (`env:GITHUB_SECRET`)."""
     provider.client_secret_sealed = seal_secret(value, secret_context(provider.name)) if value else ""
     provider.client_secret_source = source
+    provider.client_secret_set_at = (now or timezone.now()) if value else None
 
 
 def client_secret(provider: Provider) -> str:

@@ -23,7 +23,14 @@ from social_django.models import DjangoStorage
 from social_django.strategy import DjangoStrategy
 
 from upstream import presets, providers
-from upstream.models import Provider
+from upstream.models import Provider, Visit
+
+TEST_PIPELINE = (
+    "social_core.pipeline.social_auth.social_details",
+    "social_core.pipeline.social_auth.social_uid",
+    "upstream.pipeline.end_test",
+)
+"""What a test goes through instead of `settings.SOCIAL_AUTH_PIPELINE`: no step here writes anything."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +109,9 @@ class ProviderStrategy(DjangoStrategy):
 
     def setting(self, name: str, default: Any = None, backend: BaseAuth[Any] | None = None) -> Any:
         """The pipeline, and nothing else: a backend's own settings come from its row."""
-        return settings.SOCIAL_AUTH_PIPELINE if name == "PIPELINE" else default
+        if name != "PIPELINE":
+            return default
+        return TEST_PIPELINE if self.transaction.purpose == Visit.Purpose.TEST else settings.SOCIAL_AUTH_PIPELINE
 
     def get_request_data(self, merge: bool = True) -> dict[str, Any]:
         """The callback's parameters, as the view has checked them."""

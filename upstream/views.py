@@ -2,7 +2,7 @@
 
 The state decides which visit this is, the browser's cookie whether it is this browser's, the path whether it is this
 provider's. A visit that is none of these is not touched and ends on a page; every other returns to whoever sent the
-person, with its outcome in its row.
+person, with its outcome in its row. An operator's test goes to `settings.UPSTREAM_TEST_VIEW`, and signs nobody in.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import structlog
+from django.conf import settings
 from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone, translation
+from django.utils.module_loading import import_string
 from django.views.decorators.cache import never_cache
 
 from accounts import audit, metrics
-from accounts.browser import browser_hash
 from accounts.browser_sessions import MAX_SID, SIGNED_IN_WITH, UPSTREAM_SID
 from accounts.models import User
 from upstream import visits
@@ -42,19 +43,23 @@ def callback(request: HttpRequest, upstream: str = "") -> HttpResponse:
     try:
         data = parameters(request)
     except BadInput as error:
-        return _page(request, f"bad_input: {error}", "")
+        return refused(request, f"bad_input: {error}", "")
     state = data.get("state", "")
     visit = visits.find(state)
     if visit is None:
-        return _page(request, "state_unknown", upstream)
+        return refused(request, "state_unknown", upstream)
     if visit.language:  # what the app asked for, which is in no address here
         translation.activate(visit.language)
-    if browser_hash(request) != visit.browser_hash:
-        return _page(request, "another_browser", visit.provider.name)
+    is_test = visit.purpose == Visit.Purpose.TEST
+    if not visits.is_at_home(visit, request):
+        return refused(request, "another_session" if is_test else "another_browser", visit.provider.name)
+    if is_test:
+        answer: HttpResponse = import_string(settings.UPSTREAM_TEST_VIEW)(request, visit, state, data)
+        return answer
     if request.path != urlsplit(visit.redirect_uri).path:
-        return _page(request, "another_provider", visit.provider.name)
+        return refused(request, "another_provider", visit.provider.name)
     if not visits.claim(visit, now=timezone.now()):
-        return _page(request, "state_used_or_expired", visit.provider.name)
+        return refused(request, "state_used_or_expired", visit.provider.name)
     try:
         user, claims = complete(visit, state, data, request)
     except UpstreamError as error:
@@ -115,7 +120,7 @@ def _back(visit: Visit) -> HttpResponse:
     return HttpResponseRedirect(urlunsplit(("", "", parts.path, query, "")))
 
 
-def _page(request: HttpRequest, reason: str, upstream: str) -> HttpResponse:
+def refused(request: HttpRequest, reason: str, upstream: str) -> HttpResponse:
     """For a callback that belongs to nothing we can return to."""
     metrics.CALLBACKS_REFUSED.count(reason.partition(":")[0])
     log.warning("upstream.callback_refused", reason=reason, upstream=upstream[:32])

@@ -17,6 +17,7 @@ from django.http import HttpRequest
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts import tracing
+from accounts.browser import browser_hash, session_hash
 from accounts.vault import vault
 from accounts.vault.base import CredentialState
 from upstream.errors import UpstreamError
@@ -49,20 +50,23 @@ def begin(
 ) -> str:
     """Note the visit and answer the URL at the provider to send the browser to.
 
+    `browser_hash` is `accounts.browser.browser_hash` of the browser that may come back; for a test, `session_hash`.
     `scopes` are asked for beside the provider's own and those a known person has granted already, so that a new token
-    never takes any away. `user_id` is who connects, or the only one who may sign in. `return_path` is a path on our own
-    origin; the person arrives there with `visit=<state hash>` added, whatever became of it. Raises `UpstreamError` where
-    the provider may not be used so, or cannot be reached.
+    never takes any away. `user_id` is who connects, or the only one who may sign in, or the operator who tests, which a
+    provider that is switched off allows too. `return_path` is a path on our own origin; the person arrives there with
+    `visit=<state hash>` added, whatever became of it, except of a test. Raises `UpstreamError` where the provider may
+    not be used so, or cannot be reached.
     """
-    if not provider.enabled:
+    is_test = purpose == Visit.Purpose.TEST
+    if not provider.enabled and not is_test:
         raise UpstreamError("provider_disabled", provider=provider.name)
     if purpose == Visit.Purpose.SIGN_IN and not provider.sign_in:
         raise UpstreamError("sign_in_not_offered", provider=provider.name)
-    if purpose == Visit.Purpose.CONNECT and user_id is None:
-        raise ValueError("a visit to connect is somebody's")
+    if purpose != Visit.Purpose.SIGN_IN and user_id is None:
+        raise ValueError("a visit to connect, and a test, is somebody's")
     if not _is_ours(return_path):
         raise ValueError("return_path leaves our origin")
-    held = _held(provider, user_id)
+    held = () if is_test else _held(provider, user_id)
     hints = {"login_hint": login_hint, "prompt": prompt, "ui_locales": ui_locales}
     if max_age is not None:
         hints["max_age"] = str(max_age)
@@ -106,6 +110,12 @@ def returned(unverified_hash: str, *, return_path: str) -> Visit | None:
     if not STATE_HASH.fullmatch(unverified_hash):
         return None
     return Visit.objects.select_related("provider").filter(pk=unverified_hash, return_path=return_path).first()
+
+
+def is_at_home(visit: Visit, request: HttpRequest) -> bool:
+    """Whether this is the browser that the visit was begun in; for a test, and the same console session in it."""
+    here = session_hash(request) if visit.purpose == Visit.Purpose.TEST else browser_hash(request)
+    return here == visit.browser_hash
 
 
 def claim(visit: Visit, *, now: datetime) -> bool:

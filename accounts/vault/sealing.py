@@ -79,3 +79,8 @@ def sealing() -> Sealing:
     paths = [settings.SEALING_BACKEND, *settings.SEALING_ALSO_OPENS]
     backends = [cast(Sealing, import_string(path)()) for path in paths]
     return backends[0] if len(backends) == 1 else FirstSeals(backends)
+
+
+def sealed_with(sealed: str) -> str | None:
+    """The id of the key that sealed a value; None where it is not one of those configured."""
+    return next((key_id for key_id, prefix in sealing().prefixes.items() if sealed.startswith(prefix)), None)

@@ -97,7 +97,7 @@ def _update_upstream(row: Provider, entry: Upstream, report: Report, problems: P
 
 def _columns(names: list[str]) -> list[str]:
     columns = [name for name in names if name != "client_secret"]
-    return [*columns, "client_secret_sealed", "client_secret_source"] if "client_secret" in names else columns
+    return [*columns, *providers.SECRET_COLUMNS] if "client_secret" in names else columns
 
 
 def _differs(row: Provider, secret: Secret | None) -> bool:

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
+# What a token endpoint refuses with (RFC 6749 s5.2), and GitHub's words for it. Any other code is a provider's own.
+REFUSALS = {
+    "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
+    "incorrect_client_credentials", "bad_verification_code", "redirect_uri_mismatch",
+}  # fmt: skip
+
 # What `authorization_params` of a row may not set: the protocol's own, and ways round it (RFC 9101, RFC 9126).
 RESERVED_PARAMS = {
     "client_id", "redirect_uri", "response_type", "response_mode", "state", "nonce", "scope",
@@ -36,7 +42,8 @@ RESERVED_PARAMS = {
 class ProviderBackend(_Base):
     """One provider row as a social-auth backend, for one visit.
 
-    `token_answer` is the token endpoint's answer as it came; social-auth mixes the profile into its own copy.
+    `token_answer` is the token endpoint's answer as it came; social-auth mixes the profile into its own copy. `refusal`
+    is its error code where it is one that we know.
     """
 
     REDIRECT_STATE = False
@@ -50,6 +57,7 @@ class ProviderBackend(_Base):
         self.provider: Provider = strategy.provider
         self.transaction: Transaction = strategy.transaction
         self.token_answer: dict[str, Any] = {}
+        self.refusal = ""
         self._identity: Identity | None = None
         super().__init__(strategy, redirect_uri)
         self.name = self.provider.name
@@ -148,6 +156,7 @@ class ProviderBackend(_Base):
         """Every call of social-auth's, through the guarded door. Raises `UpstreamError`, also for what is not a 2xx."""
         if stage == "token_exchange":
             answer = token_endpoint.post(self.provider, data or {})
+            self.refusal = _refusal(answer)
         else:
             if params:
                 parts = urlsplit(url)
@@ -215,3 +224,13 @@ class ProviderBackend(_Base):
     def get_user_groups(self, response: Any) -> None:
         """Groups are claims; `allow` reads them there."""
         return
+
+
+def _refusal(answer: http.Answer) -> str:
+    """The error code of a token endpoint's answer, whatever its status; empty for none, or one that is not known."""
+    try:
+        document = answer.json()
+    except OutboundFailed:
+        return ""
+    error = document.get("error") if isinstance(document, Mapping) else None
+    return error if isinstance(error, str) and error in REFUSALS else ""

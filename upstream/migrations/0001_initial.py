@@ -25,6 +25,7 @@ class Migration(migrations.Migration):
                 ('client_id', models.CharField(max_length=255)),
                 ('client_secret_sealed', models.TextField(blank=True, editable=False)),
                 ('client_secret_source', models.CharField(blank=True, max_length=255)),
+                ('client_secret_set_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('scopes', models.JSONField(blank=True, default=list)),
                 ('issuer', models.CharField(blank=True, max_length=512)),
                 ('subject_claim', models.CharField(blank=True, max_length=64)),
@@ -50,7 +51,7 @@ class Migration(migrations.Migration):
             name='Visit',
             fields=[
                 ('state_hash', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('purpose', models.CharField(choices=[('sign_in', 'sign in'), ('connect', 'connect')], max_length=16)),
+                ('purpose', models.CharField(choices=[('sign_in', 'sign in'), ('connect', 'connect'), ('test', 'test')], max_length=16)),
                 ('browser_hash', models.CharField(max_length=64)),
                 ('user_id', models.UUIDField(blank=True, null=True)),
                 ('scopes', models.JSONField(default=list)),
