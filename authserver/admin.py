@@ -18,13 +18,13 @@ from authserver.console import (  # noqa: F401  # they register themselves
     maintenance,
     people,
     policy,
-    providers,
     resources,
     second_factors,
     sessions,
     trace,
     vault_keys,
 )
+from authserver.console.providers import admin as providers  # noqa: F401  # the same
 from authserver.models import IDToken
 
 admin.site.unregister(IDToken)

@@ -416,6 +416,8 @@ SOCIAL_AUTH_PIPELINE = (
     "upstream.pipeline.keep_tokens",
 )
 
+UPSTREAM_TEST_VIEW = "authserver.console.providers.sign_in_test.finish"
+
 SILENCED_SYSTEM_CHECKS = [
     "oauth2_provider.W008",  # http callbacks: on loopback only, which authserver.redirects sees to (RFC 8252)
     "security.W005",  # HSTS for other people's subdomains is not ours to promise

@@ -443,6 +443,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "account-sign-out": ("account/sign_out.html", {"others": 2}),
     "api": ("api/docs.html", schema.page()),
     "upstream-another-browser": ("upstream/error.html", {"reason": "another_browser"}),
+    "upstream-another-session": ("upstream/error.html", {"reason": "another_session"}),
     "upstream-used": ("upstream/error.html", {"reason": "state_used_or_expired"}),
     "upstream-unknown": ("upstream/error.html", {"reason": ""}),
     "home": ("home.html", {"issuer": "http://localhost:8000", "demo": True}),

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import AuditEvent
+from authserver.console.providers import causes
 from upstream.models import Provider
 
 LOOKED_BACK = timedelta(days=1)
@@ -76,19 +77,27 @@ class Row:
     errors_url: str
 
 
-def upstreams(*, now: datetime) -> list[Upstream]:
-    """Two statements, however many there are; each of the newest events is one step along an index."""
+def upstreams(given: Sequence[Provider] | None = None, *, now: datetime) -> list[Upstream]:
+    """Of the given rows, or of the first `SHOWN` by name.
+
+    Three statements at most, however many there are; each of the newest events is one step along an index.
+    """
+    wanted = Provider.objects.all() if given is None else Provider.objects.filter(pk__in=[row.pk for row in given])
     events = AuditEvent.objects.filter(upstream=OuterRef("name"), at__gte=now - LOOKED_BACK)
     events = events.exclude(upstream="")  # as the indexes have it
     found = list(
-        Provider.objects.annotate(
+        wanted.annotate(
             signed_in_at=_newest(events.filter(event="upstream.sign_in", outcome="ok"), "at"),
             released_at=_newest(events.filter(event="vault.release", outcome="ok"), "at"),
             trouble=_newest(events.filter(TROUBLE, outcome="failed"), "id"),
         ).values("pk", "signed_in_at", "released_at", "trouble")[:SHOWN]
     )
-    rows = Provider.objects.defer("client_secret_sealed").in_bulk([one["pk"] for one in found])
-    errors = AuditEvent.objects.in_bulk([one["trouble"] for one in found if one["trouble"]])
+    if given is None:
+        rows = Provider.objects.defer("client_secret_sealed").in_bulk([one["pk"] for one in found])
+    else:
+        rows = {row.pk: row for row in given}
+    troubles = [one["trouble"] for one in found if one["trouble"]]
+    errors = AuditEvent.objects.in_bulk(troubles) if troubles else {}
     return [
         _upstream(rows[one["pk"]], one["signed_in_at"], one["released_at"], errors.get(one["trouble"])) for one in found
     ]
@@ -114,6 +123,8 @@ def in_words(reason: str) -> str:
     """What an operator is told of a `reason`; the word itself where there is nothing better."""
     if reason in WORDS:
         return str(WORDS[reason])
+    if cause := causes.of(reason):
+        return str(cause.meaning)
     if status := re.fullmatch(r"(?:[a-z_]+_)?http_(\d{3})", reason):
         return _("It answered with an error (HTTP %(status)s).") % {"status": status[1]}
     return _("Its answer was not acceptable (%(reason)s).") % {"reason": reason or "-"}

@@ -59,6 +59,8 @@ PAGES = [
     (ResourceServer, "add/"),
     (InitialAccessToken, "add/"),
     (Provider, "add/"),
+    (Provider, "add/?type=github"),
+    (Provider, "{}/test-sign-in/"),
 ]
 ACTIONS = [(TokenSession, "revoke_selected"), (User, "forget"), (App, "block")]
 SAVED = [(Client, {}), (ResourceServer, {}), (Provider, {}), (App, {"state": "blocked"})]

@@ -221,7 +221,6 @@ def test_a_provider_that_is_edited_while_its_secret_is_replaced_keeps_the_new_on
         ("scopes", '{"a": 1}', "is not a list"),
         ("token_endpoint", "http://169.254.169.254/", "is not https"),
         ("authorization_params", '{"state": "x"}', "is set by us"),
-        ("identity", '{"subject": 1}', "is not a list"),
         ("name", "Not A Name", "is not a name"),
         ("new_client_secret", "", "needs one"),
     ],

@@ -102,7 +102,8 @@ def test_a_person_who_has_to_sign_in_anew_is_no_error_of_the_provider(superuser:
 def test_each_reason_of_an_upstream_is_said_in_words() -> None:
     assert health.in_words("timeout") == "It did not answer in time."
     assert health.in_words("token_http_502") == "It answered with an error (HTTP 502)."
-    assert health.in_words("iss_mismatch") == "Its answer was not acceptable (iss_mismatch)."
+    assert health.in_words("iss_mismatch") == "Its answer names another issuer than the one configured here."
+    assert health.in_words("answer_malformed_KeyError") == "Its answer was not acceptable (answer_malformed_KeyError)."
 
 
 def test_what_needs_attention_leads_to_its_list(everything: Everything, superuser: Http) -> None:

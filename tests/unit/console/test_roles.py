@@ -36,6 +36,7 @@ OURS = {
     "accounts_auditevent_export": SECURITY_ONLY,
     "authserver_resource_connect": frozenset(Role),
     "upstream_provider_test_connection": frozenset(Role),
+    "upstream_provider_test_sign_in": SECURITY_ONLY,
 }
 """Who gets to the pages that are no list and no form of Django's. A new one is to be put down here."""
 ACTIONS = {
