@@ -1,7 +1,7 @@
 """Fixtures for every test: the database of the run, real servers, a real browser.
 
-Tests marked `postgres`, and those that ask for `postgres_url` or `two_servers`, run on PostgreSQL as well; there, only
-they run.
+Tests marked `postgres` or `interop`, and those that ask for `postgres_url`, `two_servers` or `topology`, run on PostgreSQL
+as well; there, only they run.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import django
 import pytest
 from django.db import connection
 
-from tests.harness import environment, postgres
+from tests.harness import environment, postgres, topology as topologies
 from tests.harness import server as servers
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ from authserver import keys  # noqa: E402
 from authserver.console.home import facts  # noqa: E402
 from upstream import revoke  # noqa: E402
 
-NEEDS_POSTGRES = {"postgres_url", "two_servers"}
+NEEDS_POSTGRES = {"postgres_url", "two_servers", "topology"}
+BEHIND_NGINX = {"demo_server", "deployment", "host"}  # what tests/interop/conftest.py has another of on PostgreSQL
 NEEDS_BROWSER = {"browser", "page"}
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",  # its sandbox refuses to run as root, which is who containers are
@@ -56,7 +57,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mark by fixture; on PostgreSQL, keep only what can differ there."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if fixtures & NEEDS_POSTGRES:
+        if fixtures & NEEDS_POSTGRES or (item.get_closest_marker("interop") and fixtures & BEHIND_NGINX):
             item.add_marker("postgres")
         if fixtures & NEEDS_BROWSER:
             item.add_marker("browser")
@@ -130,6 +131,16 @@ def two_servers(postgres_url: str, start_server: StartServer) -> Iterator[tuple[
         first = start_server(AUTHSERVER_DATABASE_URL=url)
         second = start_server(data_dir=first.data_dir, issuer=first.issuer, AUTHSERVER_DATABASE_URL=url)
         yield first, second
+
+
+@pytest.fixture(scope="session")
+def topology(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[topologies.Topology]:
+    """What is deployed, in demo mode and without TLS: nginx, two gunicorn masters, one PostgreSQL, one Redis."""
+    with (
+        postgres.database(postgres_url) as url,
+        topologies.running(tmp_path_factory.mktemp("topology"), url) as running,
+    ):
+        yield running
 
 
 @pytest.fixture(scope="module")

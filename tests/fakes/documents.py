@@ -17,11 +17,11 @@ PATH = "/client.json"
 class Documents(FakeServer):
     """Serves `reply` at every path; by default the good document of whatever URL is asked for."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, authority: Path, private: Path) -> None:
         super().__init__()
-        self.authority = directory / "authority.pem"
-        private = directory / "key.pem"
-        self_signed(NAME, self.authority, private)  # a certificate that is its own authority
+        self.authority = authority  # a certificate that is its own authority
+        if not authority.exists():
+            self_signed(NAME, authority, private)
         self.wrap(server_side(self.authority, private))
         self.url = self.url.replace("http://127.0.0.1", f"https://{NAME}")
         self.reply: Reply | None = None
@@ -54,5 +54,5 @@ class Documents(FakeServer):
 @contextmanager
 def served(directory: Path) -> Iterator[Documents]:
     """A host up and running; its certificate authority is in `directory`."""
-    with Documents(directory) as documents:
+    with Documents(directory / "authority.pem", directory / "key.pem") as documents:
         yield documents

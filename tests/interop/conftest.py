@@ -1,4 +1,8 @@
-"""The whole deployment that a client meets: our server, and the example MCP server as one of its resources."""
+"""The whole deployment that a client meets: our server, and the example MCP server as one of its resources.
+
+On SQLite our server is one process. On PostgreSQL it is the topology of `deploy/compose.yaml`, and every one of these
+tests goes through its nginx.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.conftest import StartServer
-from tests.harness import demo, processes
+from tests.harness import demo, environment, processes
 from tests.harness.server import Server
+from tests.harness.topology import Topology
 from tests.interop import example
 from tests.interop.example import Example
 
@@ -46,9 +51,22 @@ class Deployment:
 
 
 @pytest.fixture(scope="session")
-def deployment(start_server: StartServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+def demo_server(request: pytest.FixtureRequest) -> Server:
+    """The one of the whole session; on PostgreSQL, what stands behind nginx."""
+    if not environment.on_postgres():
+        shared: Server = request.getfixturevalue("demo_server")
+        return shared
+    topology: Topology = request.getfixturevalue("topology")
+    return topology.server
+
+
+@pytest.fixture(scope="session")
+def deployment(
+    request: pytest.FixtureRequest, start_server: StartServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployment]:
     directory = tmp_path_factory.mktemp("deployment")
-    authserver = start_server()
+    behind_nginx = environment.on_postgres()
+    authserver: Server = request.getfixturevalue("demo_server") if behind_nginx else start_server()
     port, secret = processes.free_port(), secrets.token_urlsafe(32)
     secret_file, file = directory / "secret", directory / "resources.yaml"
     secret_file.write_text(secret)

@@ -17,11 +17,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.conftest import StartServer
 from tests.fakes.documents import Documents, served
 from tests.fakes.server import Reply, Seen
-from tests.harness import oauth
+from tests.harness import environment, oauth
 from tests.harness.demo import exchange_form
 from tests.harness.oauth import OAuthClient
 from tests.harness.person import Person
 from tests.harness.server import Server
+from tests.harness.topology import Topology
 from tests.unit.cimd.test_known_clients import CHATGPT, CLAUDE, CLAUDE_CODE, CODEX, VSCODE
 
 pytestmark = pytest.mark.interop
@@ -62,11 +63,18 @@ class Host:
 
 
 @pytest.fixture(scope="module")
-def host(start_server: StartServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+def host(
+    request: pytest.FixtureRequest, start_server: StartServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Host]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    if environment.on_postgres():  # behind nginx, whose certificate they trust already
+        topology: Topology = request.getfixturevalue("topology")
+        with Documents(topology.nginx.certificate, topology.nginx.private_key) as documents:
+            yield Host(documents, topology.server, key)
+        return
     directory: Path = tmp_path_factory.mktemp("documents")
     with served(directory) as documents:
-        server = start_server(AUTHSERVER_CA_FILE=str(documents.authority))
-        yield Host(documents, server, ec.generate_private_key(ec.SECP256R1()))
+        yield Host(documents, start_server(AUTHSERVER_CA_FILE=str(documents.authority)), key)
 
 
 @pytest.mark.parametrize(
