@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
 import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,10 +14,9 @@ import pytest
 
 from tests.fakes.certificates import self_signed
 from tests.harness import processes
-from tests.harness.server import ROOT
+from tests.harness.server import ROOT, wait_for_port
 
 FILES = ROOT / "deploy" / "nginx"
-START_SECONDS = 10
 LISTEN = "listen 8443 ssl http2 default_server backlog=4096;"
 
 
@@ -102,15 +99,10 @@ def running(directory: Path, *, port: int, backends: Sequence[int], tls: bool = 
             command(main, "-g", "daemon off;"), stdout=log, stderr=log, preexec_fn=processes.die_with_parent
         )
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=START_SECONDS).close()
-                break
-            except OSError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"nginx did not start:\n{log_file.read_text()}") from None
-                time.sleep(0.02)
+        try:
+            wait_for_port(port, process)
+        except RuntimeError:
+            raise RuntimeError(f"nginx did not start:\n{log_file.read_text()}") from None
         yield Nginx(process, port, log_file, directory / "certificate.pem", directory / "private_key.pem")
     finally:
         processes.stop(process)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -89,3 +90,16 @@ def launch(
             env=environment(overrides), stdout=log, stderr=log, preexec_fn=processes.die_with_parent,
         )  # fmt: skip
     return Server(issuer or url, url, port, data_dir, process, log_file, overrides.get("AUTHSERVER_DATABASE_URL", ""))
+
+
+def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Until somebody listens on this port of the loopback."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=START_SECONDS).close()
+            return
+        except OSError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{process.args!r} did not start") from None
+            time.sleep(0.02)
