@@ -11,6 +11,7 @@ import math
 import time
 from functools import cache
 
+import redis  # noqa: F401  # whole, before any request: `limits` takes what is in sys.modules, half imported by another thread
 import structlog
 from django.conf import settings
 from limits import RateLimitItem, parse
