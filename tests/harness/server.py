@@ -28,6 +28,8 @@ class Server:
     process: subprocess.Popen[bytes]
     log_file: Path
     database_url: str = ""  # where it was given one
+    root: Path = ROOT
+    python: str | Path = sys.executable
 
     @property
     def log(self) -> str:
@@ -42,7 +44,7 @@ class Server:
         """A `./dev manage` command with this server's environment; its output is captured, its status is yours to judge."""
         database = {"AUTHSERVER_DATABASE_URL": self.database_url} if self.database_url else {}
         return subprocess.run(
-            dev("manage", "--data-dir", self.data_dir, *arguments),
+            dev("manage", "--data-dir", self.data_dir, *arguments, root=self.root, python=self.python),
             env=environment(database), capture_output=True, text=True, timeout=START_SECONDS, check=False,
         )  # fmt: skip
 
@@ -61,9 +63,11 @@ class Server:
         return processes.stop(self.process)
 
 
-def dev(verb: str, *arguments: str | Path) -> list[str | Path]:
-    """The command line of `./dev`, serving with the interpreter that runs the tests."""
-    return [sys.executable, ROOT / "dev", verb, "--python", sys.executable, *arguments]
+def dev(
+    verb: str, *arguments: str | Path, root: Path = ROOT, python: str | Path = sys.executable
+) -> list[str | Path]:
+    """The command line of `./dev`, serving with the interpreter that runs the tests; or another tree with its own."""
+    return [python, root / "dev", verb, "--python", python, *arguments]
 
 
 def environment(overrides: Mapping[str, str]) -> dict[str, str]:
@@ -73,12 +77,18 @@ def environment(overrides: Mapping[str, str]) -> dict[str, str]:
 
 
 def launch(
-    data_dir: Path, *arguments: str, issuer: str | None = None, port: int | None = None, **overrides: str
+    data_dir: Path,
+    *arguments: str,
+    issuer: str | None = None,
+    port: int | None = None,
+    root: Path = ROOT,
+    python: str | Path = sys.executable,
+    **overrides: str,
 ) -> Server:
     """Begin to start a server over `data_dir`; `wait` for it.
 
     `arguments` go to `./dev run`, `overrides` into its environment. With another server's `issuer` and data directory it is
-    a second process of the same server.
+    a second process of the same server; `root` and `python` are another release's tree, and an interpreter with what it needs.
     """
     port = port or processes.free_port()
     url = f"http://localhost:{port}"
@@ -86,10 +96,11 @@ def launch(
     log_file = data_dir.with_name(f"{data_dir.name}-{port}.log")  # beside it: what is inside is the server's
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            dev("run", "--port", str(port), "--data-dir", data_dir, *same_issuer, *arguments),
+            dev("run", "--port", str(port), "--data-dir", data_dir, *same_issuer, *arguments, root=root, python=python),
             env=environment(overrides), stdout=log, stderr=log, preexec_fn=processes.die_with_parent,
         )  # fmt: skip
-    return Server(issuer or url, url, port, data_dir, process, log_file, overrides.get("AUTHSERVER_DATABASE_URL", ""))
+    database_url = overrides.get("AUTHSERVER_DATABASE_URL", "")
+    return Server(issuer or url, url, port, data_dir, process, log_file, database_url, root, python)
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:

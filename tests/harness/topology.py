@@ -5,10 +5,14 @@ In demo mode, so that there is a provider to sign in at; everything else is as i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import ssl
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import httpx
 
 from tests.harness import nginx, processes, redis
 from tests.harness import server as servers
@@ -21,7 +25,23 @@ class Topology:
     """`replicas` are two masters of one server: their `issuer` is the address of `nginx`, each `url` its own."""
 
     nginx: Nginx
-    replicas: tuple[Server, Server]
+    replicas: list[Server]
+    start: Callable[[int], Server] = field(repr=False)
+
+    def replace(self, number: int) -> None:
+        """Stop a replica, start it again, and wait until nginx passes requests to it again, as an update does."""
+        before = self.replicas[number]
+        assert before.stop() == 0
+        before.log_file.rename(before.log_file.with_suffix(".before.log"))
+        told = len(self.nginx.log)
+        self.replicas[number] = self.start(before.port).wait()
+        trusting = ssl.create_default_context(cafile=str(self.nginx.certificate))
+        taken_back = f'"upstream":"127.0.0.1:{before.port}","upstream_status":"200"'
+        deadline = time.monotonic() + servers.START_SECONDS
+        while taken_back not in self.nginx.log[told:]:
+            assert time.monotonic() < deadline, "nginx does not take it back"
+            httpx.get(f"{before.issuer}/livez", verify=trusting)
+            time.sleep(0.05)
 
     @property
     def server(self) -> Server:
@@ -49,11 +69,16 @@ def running(directory: Path, database_url: str, *, tls: bool = False, **variable
             "AUTHSERVER_CA_FILE": str(proxy.certificate),  # it is its own provider
             **variables,
         }
+
+        def start(backend: int) -> Server:
+            started.append(servers.launch(directory / "data", issuer=issuer, port=backend, **environment))
+            return started[-1]
+
         try:
-            for backend in backends:
-                started.append(servers.launch(directory / "data", issuer=issuer, port=backend, **environment))
-            first, second = (one.wait() for one in started)
-            yield Topology(proxy, (first, second))
+            replicas = [start(backend) for backend in backends]
+            yield Topology(proxy, [replica.wait() for replica in replicas], start)
         finally:
+            for one in started:
+                one.process.terminate()  # all of them; then each is waited for
             for one in started:
                 one.stop()

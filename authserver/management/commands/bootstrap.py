@@ -35,6 +35,8 @@ USERNAME = "admin"
 # A session lock on PostgreSQL, held over several transactions; not the number that one application of a file holds.
 LOCK = 0x6175746873727630
 
+LOCK_TIMEOUT_SECONDS = 5  # whoever waits for a table keeps everybody waiting who comes after: the server that still runs
+
 
 class Command(BaseCommand):
     help = "Prepare a start: migrate if needed, apply AUTHSERVER_CONFIG, make sure there is a signing key."
@@ -58,6 +60,11 @@ class Command(BaseCommand):
                 self.apply_configuration()
                 keys.signer().ping()
         except OperationalError as error:
+            if is_lock_timeout(error):
+                raise CommandError(
+                    f"a table was in use for more than {LOCK_TIMEOUT_SECONDS} seconds: nothing of this migration was done; "
+                    "run it again, at a quieter moment"
+                ) from None
             raise CommandError(f"the database does not answer: {str(error).strip()}") from None
         except (SigningUnavailable, SealingUnavailable, key_check.KeysUnfit) as error:
             raise CommandError(str(error)) from None
@@ -96,7 +103,27 @@ def migrate_if_needed() -> None:
     """The plan is worked out first: an empty one costs two statements, where `migrate` would check and signal a lot."""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        call_command("migrate", interactive=False, verbosity=0)
+        with giving_way():
+            call_command("migrate", interactive=False, verbosity=0)
+
+
+@contextlib.contextmanager
+def giving_way() -> Iterator[None]:
+    """On PostgreSQL, wait for no lock longer than `LOCK_TIMEOUT_SECONDS`; SQLite has one lock, and its own patience."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET lock_timeout")
+
+
+def is_lock_timeout(error: OperationalError) -> bool:
+    return getattr(error.__cause__, "sqlstate", None) == "55P03"  # lock_not_available, PostgreSQL appendix A
 
 
 @contextlib.contextmanager
