@@ -19,7 +19,8 @@ directory.prepare(Path(env.get("AUTHSERVER_DATA_DIR") or "var").resolve())  # be
 wsgi_app = "authserver.wsgi:application"
 bind = "127.0.0.1:8000"  # said aloud, because gunicorn's own default turns public when PORT is set
 workers = env.number("AUTHSERVER_WORKERS", at_least=1)  # 1 unless told otherwise: more of them need a shared cache
-worker_class = "gthread"  # upstream calls wait on the network; threads let the others go on meanwhile
+# gthread: upstream calls wait on the network; threads let the others go on meanwhile. Ours ends without losing a request.
+worker_class = "authserver.gunicorn_worker.Worker"
 threads = env.number(
     "AUTHSERVER_THREADS", at_least=1
 )  # beyond a few, threads only queue for the interpreter and the database
@@ -27,12 +28,13 @@ preload_app = (
     True  # one import for all workers: less memory, and a wrong setting stops the start once, with its message
 )
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # heartbeats must never wait for a disk
-control_socket_disable = True  # nobody asked for a second way in
+control_socket_disable = True  # nobody asked for a second way in, and its socket would be a file on a read-only root
 
 # --- How long things may take -------------------------------------------------------------------------------------
-keepalive = 60  # resource servers call often; a new TCP connection for each exchange costs more than the exchange
-timeout = 30  # a worker whose main loop is silent for so long is stuck; slow requests have limits of their own
-graceful_timeout = 25  # longer than any upstream call, shorter than the 30 s after which Kubernetes kills
+# Resource servers call often; a new TCP connection for each exchange costs more than the exchange. Longer than nginx's.
+keepalive = 60
+timeout = 30  # a worker whose main loop is silent for so long is stuck; slow clients are the proxy's to send away
+graceful_timeout = 25  # a poll of /api/v1/revocations ends within it; deploy/ waits longer before it kills
 
 # --- What may come in ---------------------------------------------------------------------------------------------
 limit_request_line = (

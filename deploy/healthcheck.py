@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # started as a file, it has its own directory there
 
-from authserver.env import Environment  # noqa: E402 - it needs the path
+from authserver.env import Environment
 
 PORT = 8000
 PATIENCE_SECONDS = 4

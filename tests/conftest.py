@@ -18,8 +18,9 @@ import django
 import pytest
 from django.db import connection
 
-from tests.harness import environment, postgres, topology as topologies
+from tests.harness import environment, postgres
 from tests.harness import server as servers
+from tests.harness import topology as topologies
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

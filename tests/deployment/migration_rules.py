@@ -78,7 +78,8 @@ def _of_changed_column(old: models.Field, new: models.Field) -> str | None:  # t
         for name, was, now in _differences(old, new)
         if name not in old.non_db_attrs and (was, now) != WIDER.get(name)
     }
-    was, now = changed.pop("max_length", (0, 0))
+    changed.pop("max_length", None)
+    was, now = old.max_length, new.max_length
     if now is not None and (was is None or was > now):
         return "what the release before writes may be too long"
     return "the column changes under the release before" if changed else None

@@ -48,7 +48,9 @@ def compose_environment() -> dict[str, str]:
 
 def systemd_environment() -> dict[str, str]:
     lines = [line for line in (SYSTEMD / "environment").read_text().splitlines() if line.startswith("AUTHSERVER")]
-    settings = [value for value in unit("authserver-web@.service")["Service.Environment"] if value.startswith("AUTHSERVER")]
+    settings = [
+        value for value in unit("authserver-web@.service")["Service.Environment"] if value.startswith("AUTHSERVER")
+    ]
     return dict(line.split("=", 1) for line in (*lines, *settings))
 
 
@@ -141,7 +143,9 @@ def test_nginx_lets_go_of_an_idle_connection_before_gunicorn_does() -> None:
 def test_nginx_refuses_no_request_that_authserver_would_take() -> None:
     assert f"client_max_body_size {EdgeGuard.MAX_BODY_BYTES // 1024}k;" in NGINX
     assert "large_client_header_buffers 4 8k;" in NGINX
-    assert GUNICORN["limit_request_line"] == GUNICORN["limit_request_field_size"] == 8 * 1024 - 2, "without its line end"
+    assert GUNICORN["limit_request_line"] == GUNICORN["limit_request_field_size"] == 8 * 1024 - 2, (
+        "without its line end"
+    )
 
 
 @everywhere

@@ -54,7 +54,11 @@ def test_a_service_says_when_it_is_healthy(name: str) -> None:
 def test_only_nginx_can_be_reached_from_outside() -> None:
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["nginx"]
     assert compose()["networks"]["data"] == {"internal": True}
-    assert {name for name, service in SERVICES.items() if "data" in service["networks"]} == {*OURS, "postgres", "valkey"}
+    assert {name for name, service in SERVICES.items() if "data" in service["networks"]} == {
+        *OURS,
+        "postgres",
+        "valkey",
+    }
     assert {name for name, service in SERVICES.items() if service["networks"] == ["data"]} == {"postgres", "valkey"}
 
 
@@ -69,7 +73,9 @@ def test_no_secret_is_in_an_environment() -> None:
 def test_every_secret_is_somebodys_and_everybody_has_only_theirs() -> None:
     used = [secret for service in SERVICES.values() for secret in service.get("secrets", [])]
     assert set(used) == set(compose()["secrets"])
-    assert [name for name, service in SERVICES.items() if "github_client_secret" in service.get("secrets", [])] == ["migrate"]
+    assert [name for name, service in SERVICES.items() if "github_client_secret" in service.get("secrets", [])] == [
+        "migrate"
+    ]
     assert [name for name, service in SERVICES.items() if "tls_private_key" in service.get("secrets", [])] == ["nginx"]
 
 

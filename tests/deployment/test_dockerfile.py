@@ -34,7 +34,20 @@ def copied() -> list[str]:
 
 def test_it_has_only_instructions_that_it_needs() -> None:
     """No ADD, which fetches and unpacks; no VOLUME, no SHELL, no ONBUILD."""
-    allowed = {"ARG", "FROM", "WORKDIR", "ENV", "COPY", "RUN", "LABEL", "USER", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK", "CMD"}
+    allowed = {
+        "ARG",
+        "FROM",
+        "WORKDIR",
+        "ENV",
+        "COPY",
+        "RUN",
+        "LABEL",
+        "USER",
+        "EXPOSE",
+        "STOPSIGNAL",
+        "HEALTHCHECK",
+        "CMD",
+    }
     assert {instruction.name for instruction in dockerfile()} == allowed
 
 
@@ -112,7 +125,7 @@ def test_what_is_copied_is_all_that_runs_and_nothing_is_written_to_it(
         **secrets,
     }
     before = sorted(image.rglob("*"))
-    check = [sys.executable, image / "deploy" / "healthcheck.py", str(port)]
+    check = [sys.executable, str(image / "deploy" / "healthcheck.py"), str(port)]
     # By name, from the working directory: `manage.py`, and gunicorn's `gunicorn.conf.py`.
     subprocess.run([sys.executable, "manage.py", "bootstrap"], cwd=image, env=environment, check=True, timeout=120)
     with (tmp_path / "log").open("wb") as log:

@@ -27,7 +27,9 @@ SLOW_ADDRESSES = [f"127.0.2.{host}" for host in range(1, 9)]
 FLOODING_ADDRESSES = [f"127.0.3.{host}" for host in range(1, 7)]
 HUGE_ADDRESSES = [f"127.0.4.{host}" for host in range(1, 3)]
 HUGE_BYTES = 4_000_000
-LIMITS = "register=10/minute,token=60/minute,authorize=60/minute,client_authentication=10/minute"  # as they are deployed
+LIMITS = (
+    "register=10/minute,token=60/minute,authorize=60/minute,client_authentication=10/minute"  # as they are deployed
+)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +86,9 @@ def everything_an_ordinary_client_does(topology: Topology, name: str) -> None:
     flow = client.begin(resource=f"{issuer}/demo/mcp")
     tokens = client.finish(flow, Person().authorize(flow.url))
     refreshed = client.refresh(tokens["refresh_token"])
-    traded = httpx.post(f"{issuer}/oauth/token", data=exchange_form(topology.server, refreshed["access_token"]), timeout=20)
+    traded = httpx.post(
+        f"{issuer}/oauth/token", data=exchange_form(topology.server, refreshed["access_token"]), timeout=20
+    )
     assert oauth.taken(traded)["access_token"]
 
 
@@ -131,7 +135,9 @@ def test_a_browser_keeps_its_session_for_itself_over_tls(crowded: Topology) -> N
     flow = client.begin(resource=f"{crowded.server.issuer}/demo/mcp")
     client.finish(flow, person.authorize(flow.url))
     cookies = {cookie.name: cookie for cookie in person.browser.cookies.jar}
-    assert {name for name in cookies if name.startswith("__Host-")} == {name for name in cookies if "authserver" in name}
+    assert {name for name in cookies if name.startswith("__Host-")} == {
+        name for name in cookies if "authserver" in name
+    }
     assert all(cookie.secure for name, cookie in cookies.items() if name.startswith("__Host-"))
     answer = person.browser.get(f"{crowded.server.issuer}/livez")
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
@@ -176,9 +182,10 @@ def test_a_replica_is_replaced_without_a_request_lost(crowded: Topology) -> None
     ):
         for number in range(2):
             crowded.replace(number)
-    assert set(gets) == set(posts) == {200}, (gets, posts)
-    replaced = [line for line in crowded.nginx.log.splitlines() if ", 127.0.0.1:" in line]
-    assert replaced, "nginx passed some from one replica to the other"
+    assert set(gets) == {200}, gets
+    assert set(posts) <= {200, 429}, posts  # more than the limit of this endpoint, and that is an answer too
+    passed_on = [line for line in crowded.nginx.log.splitlines() if '"upstream_status":"502, ' in line]
+    assert passed_on, "nginx asked the other one where the first was not there"
 
 
 def test_without_the_proxy_slow_clients_hold_every_thread(crowded: Topology) -> None:

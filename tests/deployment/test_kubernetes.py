@@ -137,7 +137,9 @@ def test_the_door_is_open_for_what_is_public_and_for_nothing_else(pattern: str) 
 
 def test_what_is_included_at_the_root_is_public_too() -> None:
     included = [each for each in endpoints if isinstance(each, URLResolver) and str(each.pattern) == ""]
-    inside = [f"/{pattern.pattern}" for each in included for pattern in each.url_patterns if isinstance(pattern, URLPattern)]
+    inside = [
+        f"/{pattern.pattern}" for each in included for pattern in each.url_patterns if isinstance(pattern, URLPattern)
+    ]
     assert inside
     assert all(allowed(path, paths("authserver")) for path in inside)
 

@@ -61,9 +61,7 @@ From = Callable[..., httpx.Client]
 @pytest.mark.parametrize("tls", [True, False], ids=["TLS", "behind TLS"])
 def test_nginx_takes_the_files(tmp_path: Path, tls: bool) -> None:
     main = nginx.render(tmp_path, port=processes.free_port(), backends=(1, 2), tls=tls)
-    checked = subprocess.run(
-        nginx.command(main, "-t"), capture_output=True, text=True, timeout=20, check=False
-    )
+    checked = subprocess.run(nginx.command(main, "-t"), capture_output=True, text=True, timeout=20, check=False)
     assert checked.returncode == 0, checked.stderr
     assert "[warn]" not in checked.stderr.replace('the "user" directive', ""), checked.stderr
 
@@ -119,7 +117,11 @@ def test_what_authserver_takes_is_passed_on(behind: Behind, from_: From) -> None
 
 @pytest.mark.parametrize(
     ("path", "headers", "status"),
-    [("/livez?state=" + "s" * 8000, {}, 200), ("/livez?state=" + "s" * 8200, {}, 414), ("/", {"Cookie": "c" * 9000}, 400)],
+    [
+        ("/livez?state=" + "s" * 8000, {}, 200),
+        ("/livez?state=" + "s" * 8200, {}, 414),
+        ("/", {"Cookie": "c" * 9000}, 400),
+    ],
     ids=["2 KiB of state, encoded", "a longer line", "a long header"],
 )
 def test_a_request_line_has_room_for_2_kib_of_state_and_an_end(

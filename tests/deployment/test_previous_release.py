@@ -80,7 +80,9 @@ def test_it_serves_with_the_new_tables_and_beside_the_new_release(
         )
         assert ended.status_code == 200
         over = httpx.post(f"{new.url}/oauth/token", data=exchange_form(new, tokens["access_token"]))
-        assert (over.status_code, over.json()["error"]) == (400, "invalid_request"), "the token is no subject token any more"
+        assert (over.status_code, over.json()["error"]) == (400, "invalid_request"), (
+            "the token is no subject token any more"
+        )
         for server in (old, new):
             assert server.stop() == 0
             assert "Traceback" not in server.log

@@ -44,7 +44,7 @@ def program() -> str:
     """Where it is; without an nginx on the machine the test is skipped (`.ci/run` installs it)."""
     found = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
     if found is None:
-        pytest.skip("needs nginx: apt-get install nginx-light")
+        pytest.skip("needs nginx: apt-get install nginx")
     return found
 
 

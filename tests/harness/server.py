@@ -63,9 +63,7 @@ class Server:
         return processes.stop(self.process)
 
 
-def dev(
-    verb: str, *arguments: str | Path, root: Path = ROOT, python: str | Path = sys.executable
-) -> list[str | Path]:
+def dev(verb: str, *arguments: str | Path, root: Path = ROOT, python: str | Path = sys.executable) -> list[str | Path]:
     """The command line of `./dev`, serving with the interpreter that runs the tests; or another tree with its own."""
     return [python, root / "dev", verb, "--python", python, *arguments]
 

@@ -1,8 +1,8 @@
 """Clients that are slow on purpose, each from the address it is told: they hold what they can reach, and let nobody have it.
 
-    with Slow(port, addresses, context) as slow:     # 200 of them, TLS with a context, without one in clear
-        ...                                          # a byte of each, five times a second; who is put off comes again
-        slow.holding()                               # how many connections are open
+with Slow(port, addresses, context) as slow:     # 200 of them, TLS with a context, without one in clear
+    ...                                          # a byte of each, five times a second; who is put off comes again
+    slow.holding()                               # how many connections are open
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Self
 PAUSE_SECONDS = 0.2
 IDLE = b""  # connects, and says nothing
 HEADERS = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Slow: "  # and never an end of them
-BODY = b"POST /oauth/token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 60000\r\n\r\n"
+BODY = b"POST /oauth/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n"
 KINDS = (IDLE, HEADERS, BODY)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -60,7 +61,7 @@ def running(directory: Path, database_url: str, *, tls: bool = False, **variable
         redis.server(directory) as cache_url,
         nginx.running(directory, port=port, backends=backends, tls=tls) as proxy,
     ):
-        environment = {
+        environment: dict[str, Any] = {
             "AUTHSERVER_DATABASE_URL": database_url,
             "AUTHSERVER_CACHE_URL": cache_url,
             "AUTHSERVER_TRUSTED_PROXIES": "1",

@@ -35,7 +35,9 @@ USERNAME = "admin"
 # A session lock on PostgreSQL, held over several transactions; not the number that one application of a file holds.
 LOCK = 0x6175746873727630
 
-LOCK_TIMEOUT_SECONDS = 5  # whoever waits for a table keeps everybody waiting who comes after: the server that still runs
+LOCK_TIMEOUT_SECONDS = (
+    5  # whoever waits for a table keeps everybody waiting who comes after: the server that still runs
+)
 
 
 class Command(BaseCommand):
