@@ -236,6 +236,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     DATABASES["default"].setdefault("OPTIONS", {})
     DATABASES["default"]["CONN_MAX_AGE"] = 0  # the pool keeps the connections
+    # What is sent again and again is parsed and planned once a connection; psycopg does that for bound parameters only.
+    DATABASES["default"]["OPTIONS"] |= {"server_side_binding": True, "prepare_threshold": 5}
     # One for each thread of the worker, and some for the threads of `upstream.refresh_all`. Who finds the database away
     # waits 4 s for it: longer, and all threads would wait, and /livez with them.
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": max(4, THREADS + 2), "timeout": 4}
