@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import hashlib
 
-from django.db.models import Exists
+from django.db.models import Exists, QuerySet
 
+from accounts.prepared import Prepared, slot
 from authserver.claims import AccessClaims
 from authserver.models import AccessToken, Client
 from authserver.verify import InvalidToken
+
+
+def was_ended() -> QuerySet[Client, bool]:
+    """Whether the token of this `checksum` was ended, for its client of this `client_id` (slots); no row for a client that
+    is gone, disabled or of a blocked app.
+    """
+    ended = Exists(AccessToken.objects.filter(token_checksum=slot("checksum")))
+    usable = Client.objects.filter(Client.usable(), client_id=slot("client_id"))
+    rows: QuerySet[Client, bool] = usable.annotate(ended=ended).values_list("ended", flat=True)
+    return rows
+
+
+_WAS_ENDED: Prepared[bool] = Prepared(was_ended)
 
 
 def check_still_good(claims: AccessClaims) -> None:
@@ -16,12 +30,14 @@ def check_still_good(claims: AccessClaims) -> None:
 
     Whether its session lives is the vault's to say.
     """
-    ended = AccessToken.objects.filter(token_checksum=jti_checksum(claims.jti))
-    usable = Client.objects.filter(Client.usable(), client_id=claims.client_id)
-    was_ended = usable.annotate(ended=Exists(ended)).values_list("ended", flat=True).first()
-    if was_ended is None:
+    check(_WAS_ENDED.first(client_id=claims.client_id, checksum=jti_checksum(claims.jti)))
+
+
+def check(token_was_ended: bool | None) -> None:
+    """The same, for what `was_ended` says, or None where it says nothing. Raises `InvalidToken`."""
+    if token_was_ended is None:
         raise InvalidToken("the client is gone, disabled, or of a blocked app")
-    if was_ended:
+    if token_was_ended:
         raise InvalidToken("the access token was revoked")
 
 

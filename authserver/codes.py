@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import F
 
+from accounts.prepared import Prepared, slot
 from authserver.models import Client, Grant, Resource
 
 if TYPE_CHECKING:
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
 MAX_FAILED_ATTEMPTS = 5
 MAX_LENGTH = 128
+
+
+_BY_HASH: Prepared[Grant] = Prepared(
+    lambda: Grant.objects.select_related("application__app", "user", "audience").filter(code=slot("code"))
+)
 
 
 def code_hash(code: str) -> str:
@@ -61,9 +67,7 @@ def find(code: str) -> Grant | None:
     """The code's row with everything a redemption needs, in one read."""
     if len(code) > MAX_LENGTH:
         return None
-    rows = Grant.objects.select_related("application__app", "user", "audience")
-    found: Grant | None = rows.filter(code=code_hash(code)).first()
-    return found
+    return _BY_HASH.first(code=code_hash(code))
 
 
 def claim(grant: Grant, *, now: datetime) -> bool:

@@ -6,8 +6,7 @@ import json
 from typing import Any
 
 from accounts import tracing
-from authserver import limits, logs, verify
-from authserver.access_tokens import check_still_good
+from authserver import access_tokens, limits, logs, verify
 from authserver.claims import AccessClaims
 from authserver.errors import OAuthError
 from authserver.grants import context
@@ -43,7 +42,7 @@ def exchange(ours: context.TokenContext) -> dict[str, Any]:
         flaw = ""
     except verify.InvalidToken as invalid:
         flaw = str(invalid)
-    standing = authenticate(ours.presented, claims.audience if claims else "")
+    standing = authenticate(ours.presented, claims)
     limits.enforce(
         "exchange", standing.client_id
     )  # not before: anybody can write a name, and use up another's allowance
@@ -59,7 +58,7 @@ def exchange(ours: context.TokenContext) -> dict[str, Any]:
     whose = Whose(claims.tsid, claims.subject, claims.client_id, claims.audience)
     asker = Asker(standing.client_id, ours.address)
     try:
-        check_still_good(claims)
+        access_tokens.check(standing.token_was_ended)
         [released] = release(asker, whose, [upstream], wanted_scopes=wanted, now=ours.now)
     except (Refused, verify.InvalidToken) as reason:
         raise refused(str(reason)) from None

@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from accounts import metrics
+from accounts.prepared import Prepared, slot
 from accounts.vault import vault
 from accounts.vault.base import Damaged, SessionGone
 from accounts.vault.derived import open_under, seal_under
@@ -24,6 +25,10 @@ from authserver.grants.context import TokenContext
 from authserver.grants.targets import check_target
 from authserver.models import RefreshToken, ResourceUpstream
 from authserver.scopes import IDENTITY_SCOPES
+
+_BY_HANDLE: Prepared[RefreshToken] = Prepared(
+    lambda: RefreshToken.objects.select_related("application__app", "user", "audience").filter(handle=slot("handle"))
+)
 
 
 def invalid(detail: str) -> OAuthError:
@@ -40,8 +45,7 @@ def find(token: str) -> tuple[refresh_tokens.Genuine | None, RefreshToken | None
     genuine = refresh_tokens.read(token)
     if genuine is None:
         return None, None
-    rows = RefreshToken.objects.select_related("application__app", "user", "audience")
-    return genuine, rows.filter(handle=genuine.handle).first()
+    return genuine, _BY_HANDLE.first(handle=genuine.handle)
 
 
 def check(context: TokenContext) -> None:

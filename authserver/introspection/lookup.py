@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, F, JSONField, OuterRef, Subquery
+from django.db.models import Exists, F, JSONField, OuterRef, QuerySet, Subquery
 
 from accounts.models import User
+from accounts.prepared import Prepared, slot
 from accounts.vault import vault
 from accounts.vault.base import Session, SessionGone
 from authserver import refresh_tokens, verify
@@ -37,6 +38,19 @@ class Told:
     answer: Answer
 
 
+def _callers_about() -> QuerySet[Any]:
+    """The (one or two) callers that the credentials may name, each with what hangs on an access token for it."""
+    own = Resource.objects.filter(resource_servers=OuterRef("pk"), identifier=slot("audience"), enabled=True)
+    return ResourceServer.objects.filter(client_id__in=[slot("caller"), slot("or_caller")], enabled=True).annotate(
+        told_claims=Subquery(own.values("claims")[:1], output_field=JSONField()),  # None: not one of its own
+        client_is_usable=Exists(Client.objects.filter(Client.usable(), client_id=slot("client_id"))),
+        was_ended=Exists(AccessToken.objects.filter(token_checksum=slot("checksum"))),
+    )
+
+
+_CALLERS_ABOUT: Prepared[Any] = Prepared(_callers_about)
+
+
 def tell(given: Presented, token: str, *, now: datetime) -> Told:
     """What this token is to whoever asks. Raises invalid_client for whoever is not a resource server of ours."""
     if given.method == "none":
@@ -53,18 +67,16 @@ def tell(given: Presented, token: str, *, now: datetime) -> Told:
 
 def _of_access_token(given: Presented, claims: AccessClaims | None, *, now: datetime) -> Told:
     """`claims` is None for whatever is none of ours, or has expired."""
-    callers = ResourceServer.objects.filter(client_id__in=given.client_ids, enabled=True)
     if claims is None:
-        return Told(_proven(given, callers).client_id, INACTIVE)
-    own = Resource.objects.filter(resource_servers=OuterRef("pk"), identifier=claims.audience, enabled=True)
-    row: Any = _proven(
-        given,
-        callers.annotate(
-            told_claims=Subquery(own.values("claims")[:1], output_field=JSONField()),  # None: not one of its own
-            client_is_usable=Exists(Client.objects.filter(Client.usable(), client_id=claims.client_id)),
-            was_ended=Exists(AccessToken.objects.filter(token_checksum=jti_checksum(claims.jti))),
-        ),
+        return Told(_proven(given, _callers(given)).client_id, INACTIVE)
+    callers = _CALLERS_ABOUT.all(
+        caller=given.client_ids[0],
+        or_caller=given.client_ids[-1],
+        audience=claims.audience,
+        client_id=claims.client_id,
+        checksum=jti_checksum(claims.jti),
     )
+    row: Any = _proven(given, callers)
     if row.told_claims is None or not row.client_is_usable or row.was_ended:
         return Told(row.client_id, INACTIVE)
     session = _session(claims.tsid, now)
@@ -88,14 +100,17 @@ def _of_refresh_token(given: Presented, genuine: refresh_tokens.Genuine, *, now:
     ).select_related("application__app", "audience").defer("replay_sealed")  # fmt: skip
     row: Any = next((one for one in lineages if _is_proven(given, one.caller_id, one.caller_secret)), None)
     if row is None:
-        callers = ResourceServer.objects.filter(client_id__in=given.client_ids, enabled=True)
-        return Told(_proven(given, callers).client_id, INACTIVE)
+        return Told(_proven(given, _callers(given)).client_id, INACTIVE)
     ends = min(row.idle_expires_at, row.expires_at)
     is_current = row.revoked is None and row.token_checksum == genuine.checksum and ends > now
     session = _session(row.tsid, now) if is_current and row.application.is_usable(None) else None
     if session is None:
         return Told(row.caller_id, INACTIVE)
     return Told(row.caller_id, _answer(session, scope=row.scope, ends=ends, told_claims=row.audience.claims))
+
+
+def _callers(given: Presented) -> Iterable[ResourceServer]:
+    return ResourceServer.objects.filter(client_id__in=given.client_ids, enabled=True)
 
 
 def _proven(given: Presented, callers: Iterable[ResourceServer]) -> ResourceServer:

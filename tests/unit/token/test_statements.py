@@ -42,9 +42,9 @@ def warm() -> None:
     assert tokens["access_token"]
 
 
-def test_a_code_takes_at_most_five() -> None:
+def test_a_code_takes_four() -> None:
     approval = approve(resource=warm_resource())
-    assert len(statements(lambda: post(approval.form))) <= 5
+    assert len(statements(lambda: post(approval.form))) == 4
 
 
 def test_a_code_of_a_confidential_client_takes_no_more() -> None:
@@ -53,13 +53,13 @@ def test_a_code_of_a_confidential_client_takes_no_more() -> None:
     )
     approval = approve(client=client, resource=warm_resource())
     form = {**approval.form, "client_secret": "a-secret-of-enough-length-and-chance"}
-    assert len(statements(lambda: post(form))) <= 5
+    assert len(statements(lambda: post(form))) == 4
 
 
-def test_a_refresh_takes_at_most_four() -> None:
+def test_a_refresh_takes_four() -> None:
     approval = approve(resource=warm_resource())
     form = approval.refresh_form(approval.redeem()["refresh_token"])
-    assert len(statements(lambda: post(form))) <= 4
+    assert len(statements(lambda: post(form))) == 4
 
 
 def test_a_replayed_refresh_takes_at_most_four() -> None:
@@ -69,7 +69,7 @@ def test_a_replayed_refresh_takes_at_most_four() -> None:
     assert len(statements(lambda: post(form))) <= 4
 
 
-def test_an_exchange_of_a_fresh_token_takes_at_most_four() -> None:
+def test_an_exchange_of_a_fresh_token_takes_three() -> None:
     approval = approve(
         resource=warm_resource(),
         provider=make_provider(),
@@ -78,7 +78,7 @@ def test_an_exchange_of_a_fresh_token_takes_at_most_four() -> None:
     make_resource_server(approval.resource)
     form = exchange_form(approval)
     sent = statements(lambda: post(form))
-    assert len(sent) <= 4, sent
+    assert len(sent) == 3, sent
 
 
 @pytest.mark.parametrize(
