@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from bench import load
+from bench.http import get
 from bench.operations import Operation
-from bench.target import Target
+from bench.target import ROOT, Target
+from tests.harness import processes
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,30 @@ def _once(target: Target, operation: Operation, count: int) -> Repeat:
         p99=percentile(result.milliseconds, 99),
         requests_a_second=len(requests) / result.wall_seconds,
     )
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """The most that the load generator gets from a server that does nothing; its own CPU time a request."""
+
+    requests_a_second: float
+    cpu_milliseconds: float
+
+
+def ceiling(requests: int) -> Ceiling:
+    """Against `bench.nothing`, on the same connections."""
+    port = processes.free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "bench.nothing", str(port)], cwd=ROOT, stdout=subprocess.PIPE,
+        preexec_fn=processes.die_with_parent,
+    )  # fmt: skip
+    try:
+        assert server.stdout is not None  # noqa: S101  # narrows the type
+        server.stdout.readline()
+        result = load.drive(port, [get("/")] * requests, expect=200)
+    finally:
+        processes.stop(server)
+    return Ceiling(requests / result.wall_seconds, result.own_cpu_seconds * 1000 / requests)
 
 
 def percentile(values: Sequence[float], percent: int) -> float:

@@ -1,11 +1,15 @@
-"""What was measured, as a table for people."""
+"""What was measured, as tables for people and as JSON for programs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
-from bench.measuring import Measured
+from bench.growth import Purge
+from bench.measuring import Ceiling, Measured
 from bench.operations import Budget
+from bench.target import Target
 
 
 def markdown(done: Sequence[Measured]) -> str:
@@ -37,3 +41,49 @@ def _budget(budget: Budget | None) -> str:
 def statements(one: Measured) -> str:
     """Each statement of an operation, and how many of it a request."""
     return "\n".join(f"  {share:6.2f}  {' '.join(text.split())[:200]}" for text, share in one.texts if share >= 0.005)
+
+
+def surroundings(target: Target, done: Sequence[Measured], most: Ceiling) -> str:
+    """What belongs to the run and to no operation."""
+    memory = max((one.memory_mib for one in done), default=target.memory_mib())
+    return (
+        f"\nStart {target.start_seconds:.1f} s. Memory {memory:.0f} MiB (PSS, all processes of the server). The load generator "
+        f"alone: {most.requests_a_second:.0f} requests a second, {most.cpu_milliseconds:.2f} CPU ms each.\n"
+    )
+
+
+def growth(few: Sequence[Measured], many: Sequence[Measured], purged: Purge) -> str:
+    """Cost at many sessions, held against that at few; and of maintenance."""
+    lines = ["", "| operation | CPU ms at few sessions | at many | ratio |", "| --- | --- | --- | --- |"]
+    lines += [
+        f"| {one.operation.name} | {one.cpu:.2f} | {other.cpu:.2f} | {other.cpu / one.cpu:.2f} |"
+        for one, other in zip(few, many, strict=True)
+    ]
+    lines.append(
+        f"\nMaintenance over {purged.rows:,} old codes: {purged.cpu_milliseconds:.3f} CPU ms a row, "
+        f"{purged.seconds:.0f} s in all."
+    )
+    return "\n".join(lines) + "\n"
+
+
+def ratios(measured: Mapping[str, Sequence[Measured]]) -> str:
+    """The first server's CPU time to that of each other, where both have the operation."""
+    (_, ours), *peers = measured.items()
+    lines = ["", "| operation | peer | CPU ms of the peer | ours to it |", "| --- | --- | --- | --- |"]
+    for name, theirs in peers:
+        costs = {one.operation.name: one.cpu for one in theirs}
+        lines += [
+            f"| {one.operation.name} | {name} | {costs[one.operation.name]:.2f} | {one.cpu / costs[one.operation.name]:.3f} |"
+            for one in ours
+            if costs.get(one.operation.name)
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def as_json(measured: Mapping[str, Sequence[Measured]]) -> str:
+    """Server, operation, and its repeats in order."""
+    document = {
+        name: {one.operation.name: [asdict(repeat) for repeat in one.repeats] for one in done}
+        for name, done in measured.items()
+    }
+    return json.dumps(document, indent=2) + "\n"

@@ -12,6 +12,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from django.db.models import BigAutoField
+
+from accounts.prepared import Prepared, slot
 from authserver import clients, languages, redirects, verify
 from authserver.authorize.request import AuthorizationRequest, Destination
 from authserver.errors import OAuthError
@@ -147,27 +150,36 @@ def pkce(raw: dict[str, str], client: Client, values: dict[str, Any]) -> None:
     values["code_challenge"] = challenge
 
 
+_NAMED: Prepared[Resource] = Prepared(
+    lambda: Resource.objects.filter(enabled=True, canonical=slot("canonical")).order_by()
+)
+_UPSTREAMS: Prepared[ResourceUpstream] = Prepared(
+    lambda: (
+        ResourceUpstream.objects.filter(resource_id=slot("resource", BigAutoField()))
+        .select_related("provider")
+        .order_by("position", "id")
+    )
+)
+
+
 def resource(raw: dict[str, str], client: Client, values: dict[str, Any]) -> None:
     """Exactly one: the one named, else the default, else the only one (behaviour.md, resource and scopes)."""
-    enabled = Resource.objects.filter(enabled=True)
     given = raw.get("resource")
     found: Resource | None
     if given is not None:
         try:
-            found = enabled.filter(canonical=canonical(given)).first()
+            found = _NAMED.first(canonical=canonical(given))
         except ValueError as reason:
             raise OAuthError("invalid_target", f"resource {reason}.") from None
         if found is None:
             raise OAuthError("invalid_target", "No such resource is registered here.")
     else:
-        candidates = list(enabled.order_by("-default")[:2])
+        candidates = list(Resource.objects.filter(enabled=True).order_by("-default")[:2])
         if not candidates or (len(candidates) > 1 and not candidates[0].default):
             raise OAuthError("invalid_target", "Name the resource (RFC 8707): there is no default here.")
         found = candidates[0]
     values["resource"] = found
-    values["upstreams"] = tuple(
-        ResourceUpstream.objects.filter(resource=found).select_related("provider").order_by("position", "id")
-    )
+    values["upstreams"] = tuple(_UPSTREAMS.all(resource=found.pk))
 
 
 def scopes(raw: dict[str, str], client: Client, values: dict[str, Any]) -> None:

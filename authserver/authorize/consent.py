@@ -10,12 +10,14 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.db.models import BigAutoField, UUIDField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
 from accounts.browser import ensure_browser, remember
 from accounts.models import User
+from accounts.prepared import Prepared, slot
 from authserver import app_registry, policy, redirects
 from authserver.authorize.request import AuthorizationRequest
 from authserver.authorize.ticket import Ticket
@@ -129,6 +131,16 @@ def describe(person: User) -> str:
     return f"{person.name} ({person.email})" if person.name and person.email else person.get_full_name()
 
 
+_GIVEN: Prepared[Consent] = Prepared(
+    lambda: Consent.objects.filter(
+        user_id=slot("user", UUIDField()),
+        client_id=slot("client", BigAutoField()),
+        redirect_host=slot("redirect_host"),
+        resource_id=slot("resource", BigAutoField()),
+    )
+)
+
+
 def remembered(request: HttpRequest, asked: AuthorizationRequest, person: User) -> frozenset[str] | None:
     """Whether this person approved all of this before (behaviour.md, authorize 3): the upstreams they left out then, or
     None where they are to be asked.
@@ -141,7 +153,7 @@ def remembered(request: HttpRequest, asked: AuthorizationRequest, person: User) 
     own_computer = redirects.kind_of(asked.redirect_uri) != "https"
     if own_computer and request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}:
         return None
-    given = Consent.objects.filter(**_key(asked, person)).first()
+    given = _GIVEN.first(**{name: getattr(value, "pk", value) for name, value in _key(asked, person).items()})
     if given is None or not set(asked.scopes) <= set(given.scope.split()):
         return None
     skipped = {name for name, scopes in given.upstream_scopes.items() if scopes is None}

@@ -89,7 +89,7 @@ def finish(
             lifetime_seconds=lifetimes.code,
             now=now,
         )
-        if "none" not in asked.prompt:  # then nobody was asked, and nobody said what to leave out
+        if not pending.parameters.get("as_before"):  # then nobody was asked, and what was said before stands
             remember_answer(asked, user, skipped, now=now)
         audit.record(
             "authorization.granted",

@@ -40,9 +40,11 @@ def begin(
     skipped: Collection[str],
     *,
     address: str | None = None,
+    as_before: bool = False,
     now: datetime,
 ) -> PendingAuthorization | None:
-    """The row of an approval, with the upstreams that the person left out.
+    """The row of an approval, with the upstreams that the person left out. `as_before`: nobody was asked, for what was
+    approved once is remembered.
 
     A second click on Approve finds the first one's row; None where the client is gone. From now on the answer goes to this
     redirect URI and to no other, whether the client named it or had only this one.
@@ -54,7 +56,14 @@ def begin(
         client=asked.client,
         resource=asked.resource,
         user_id=User._meta.pk.to_python(ticket.person) if ticket.person else None,  # compared with a user's own key
-        parameters={"raw": settled, "signed_in": False, "visited": [], "skipped": sorted(skipped), "choose": []},
+        parameters={
+            "raw": settled,
+            "signed_in": False,
+            "visited": [],
+            "skipped": sorted(skipped),
+            "choose": [],
+            "as_before": as_before,
+        },
         approved_at=now,
         address=address,
         expires_at=now + timedelta(seconds=policy.current().lifetimes.pending),
@@ -83,6 +92,7 @@ def decided(pending: PendingAuthorization, asked: AuthorizationRequest, given: M
     """Note what the person chose on the page about an upstream that stood in the way: without it, or once more."""
     progress: dict[str, Any] = dict(pending.parameters)
     without, again = given.get("go_on_without"), given.get("try_again")
+    progress["as_before"] = False
     if without in optional(asked):
         progress["skipped"] = sorted({*progress["skipped"], without})
     if again is not None:

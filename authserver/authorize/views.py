@@ -95,7 +95,8 @@ def start(request: HttpRequest, raw: dict[str, str]) -> HttpResponse:
             else consent.show(request, asked)
         )
     approval = ticket.Ticket(uuid.uuid4(), asked.raw, browser, str(person.pk))
-    pending = journey.begin(asked, approval, skipped, address=client_address(request), now=now)
+    address = client_address(request)
+    pending = journey.begin(asked, approval, skipped, address=address, as_before=True, now=now)
     return pages.gone(request) if pending is None else journey.advance(request, asked, pending, now=now)
 
 
