@@ -12,6 +12,7 @@ import sys
 import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import django
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
     from accounts.models import User
+    from authserver.models import Client, Resource
 
-A_DAY, A_MONTH, A_QUARTER = timedelta(days=1), timedelta(days=30), timedelta(days=90)
+A_MONTH, A_QUARTER = timedelta(days=30), timedelta(days=90)
 PEOPLE_SHARE = 5
 """Sessions that one person has, roughly."""
 
@@ -36,10 +38,10 @@ def session(user: User, provider: str, resource: str, *, due: bool, now: datetim
     from accounts.vault.database_credentials import tokens_context
     from accounts.vault.sealing import sealing
     from authserver import mint, refresh_tokens
-    from authserver.models import Client, RefreshToken, Resource
+    from authserver.models import RefreshToken
     from bench.deployment import CLIENT_ID
 
-    audience, client = Resource.objects.get(identifier=resource), Client.objects.get(client_id=CLIENT_ID)
+    audience, client = resource_of(resource), bench_client()
     ends = now + (timedelta(seconds=1) if due else A_MONTH)
     tokens = TokenSet(
         access_token=secrets.token_urlsafe(32), refresh_token=secrets.token_urlsafe(32), scopes=("repo",),
@@ -71,6 +73,22 @@ def session(user: User, provider: str, resource: str, *, due: bool, now: datetim
     return {"tsid": tsid, "refresh_token": refresh_token, "access_token": access_token}
 
 
+@cache
+def resource_of(identifier: str) -> Resource:
+    from authserver.models import Resource
+
+    return Resource.objects.get(identifier=identifier)
+
+
+@cache
+def bench_client() -> Client:
+    from authserver.models import Client
+    from bench.deployment import CLIENT_ID
+
+    client: Client = Client.objects.get(client_id=CLIENT_ID)
+    return client
+
+
 def person() -> User:
     from accounts.models import User
 
@@ -84,14 +102,14 @@ def browser(now: datetime) -> dict[str, str]:
 
     from accounts.browser import cookie_name
     from accounts.browser_sessions import SIGNED_IN_WITH, SessionStore
-    from authserver.models import Client, Consent, Resource
-    from bench.deployment import CLIENT_ID, RESOURCE
+    from authserver.models import Consent
+    from bench.deployment import RESOURCE
 
     user = person()
     session(user, "steady", RESOURCE, due=False, now=now)
     Consent.objects.create(
-        user=user, client=Client.objects.get(client_id=CLIENT_ID), redirect_host="client.example.com",
-        resource=Resource.objects.get(identifier=RESOURCE), scope="mcp:tools", upstream_scopes={"steady": ["repo"]},
+        user=user, client=bench_client(), redirect_host="client.example.com", resource=resource_of(RESOURCE),
+        scope="mcp:tools", upstream_scopes={"steady": ["repo"]},
         granted_at=now,
     )  # fmt: skip
     store = SessionStore()
