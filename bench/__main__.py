@@ -41,6 +41,12 @@ def arguments() -> argparse.Namespace:
     return options
 
 
+def write(table: str) -> None:
+    """At once: what comes after it may take an hour."""
+    sys.stdout.write(table)
+    sys.stdout.flush()
+
+
 class Run:
     """One call of the benchmark: its options, and what was measured of whom."""
 
@@ -61,7 +67,7 @@ class Run:
 
 def main() -> int:
     options = arguments()
-    run, write = Run(options), sys.stdout.write
+    run = Run(options)
     with tempfile.TemporaryDirectory(prefix="authserver-bench-") as directory:
         database = Database.start()
         most = ceiling(options.requests * 5)

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 TRANSACTION = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
 
 
-def test_what_was_approved_before_takes_sixteen_and_looks_at_the_consent_once(door: Door) -> None:
+def test_what_was_approved_before_takes_at_most_sixteen_and_looks_at_the_consent_once(door: Door) -> None:
     door.sign_in()
     assert door.answer(door.ask()).status_code in {200, 302}
     door.ask()  # whatever is read once a process
