@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
 from accounts.admin_base import ConsoleAdmin, ReadOnlyAdmin
-from accounts.models import AuditTally, Credential, Link, Revocation
+from accounts.models import AuditTally, Credential, Link, Revocation, SealedCount
 
 admin.site.unregister(Group)
 
@@ -82,3 +82,12 @@ class AuditTallyAdmin(ReadOnlyAdmin):
     list_display = ("hour", "sign_ins", "exchanges")
     fields = list_display
     ordering = ("-hour",)
+
+
+@admin.register(SealedCount)
+class SealedCountAdmin(ReadOnlyAdmin):
+    """What the numbers of the vault keys' page are read from."""
+
+    list_display = ("column", "by_key", "counted_at")
+    fields = list_display
+    ordering = ("column",)

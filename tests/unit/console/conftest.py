@@ -17,7 +17,17 @@ from django.utils import timezone
 from social_django.models import UserSocialAuth
 
 from accounts import audit
-from accounts.models import AuditEvent, AuditTally, Credential, Link, Revocation, TokenSession, User, VaultKey
+from accounts.models import (
+    AuditEvent,
+    AuditTally,
+    Credential,
+    Link,
+    Revocation,
+    SealedCount,
+    TokenSession,
+    User,
+    VaultKey,
+)
 from authserver.models import (
     AccessToken,
     App,
@@ -145,6 +155,7 @@ def everything(db: None) -> Everything:
         ),
         Authenticator.objects.create(user=user, name="authenticator", key_sealed=f"{CANARY}-sealed-key"),
         RecoveryCode.objects.create(user=user, code_hash=f"{CANARY}-code", created_at=now),
+        SealedCount.objects.create(column="accounts.Credential.sealed_tokens", by_key={"k1": 1}, counted_at=now),
         VaultKey.objects.create(id="k1", check_value=f"{CANARY}-check", first_used_at=now),
         RefreshToken.objects.create(
             user=user,
