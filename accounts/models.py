@@ -65,8 +65,8 @@ class TokenSession(models.Model):
     """
 
     tsid = models.CharField(max_length=64, primary_key=True)
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="token_sessions")
-    client_id = models.CharField(max_length=2048, db_index=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="token_sessions", db_index=False)  # see below
+    client_id = models.CharField(max_length=2048)
     redirect_host = models.CharField(max_length=255, blank=True)
     resource = models.CharField(max_length=2048)
     scope = models.TextField(blank=True)
@@ -85,7 +85,20 @@ class TokenSession(models.Model):
         verbose_name = _("token session")
         indexes = [
             models.Index(fields=["user", "closed_at"], name="session_user_closed"),
+            models.Index(fields=["client_id", "created_at"], name="session_client"),
             models.Index(fields=["idle_expires_at"], name="session_open_until", condition=Q(closed_at__isnull=True)),
+            models.Index(fields=["created_at"], name="session_open", condition=Q(closed_at__isnull=True)),
+            models.Index(
+                fields=["client_id", "created_at"], name="session_open_client", condition=Q(closed_at__isnull=True)
+            ),
+            models.Index(
+                fields=["resource", "created_at"], name="session_open_resource", condition=Q(closed_at__isnull=True)
+            ),
+            models.Index(
+                fields=["address", "created_at"],
+                name="session_open_address",
+                condition=Q(closed_at__isnull=True, address__isnull=False),
+            ),
             models.Index(fields=["closed_at"], name="session_closed_at", condition=Q(closed_at__isnull=False)),
             models.Index(
                 fields=["upstream_sid"],
@@ -137,6 +150,7 @@ class Credential(models.Model):
                 condition=Q(state="live", refresh_expires_at__isnull=False),
             ),
             models.Index(fields=["-id"], name="credential_dead", condition=Q(state="dead")),
+            models.Index(fields=["provider", "user"], name="credential_provider"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["user", "provider", "subject"], name="one_credential_per_upstream_subject"),
@@ -156,6 +170,7 @@ class Link(models.Model):
 
     class Meta:
         verbose_name = _("link of a session to a credential")
+        indexes = [models.Index(fields=["provider"], name="link_provider")]
         constraints = [
             models.UniqueConstraint(fields=["session", "provider"], name="one_link_per_session_and_provider")
         ]

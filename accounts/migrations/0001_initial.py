@@ -293,7 +293,7 @@ class Migration(migrations.Migration):
             name="TokenSession",
             fields=[
                 ("tsid", models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ("client_id", models.CharField(db_index=True, max_length=2048)),
+                ("client_id", models.CharField(max_length=2048)),
                 ("redirect_host", models.CharField(blank=True, max_length=255)),
                 ("resource", models.CharField(max_length=2048)),
                 ("scope", models.TextField(blank=True)),
@@ -310,6 +310,7 @@ class Migration(migrations.Migration):
                 (
                     "user",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="token_sessions",
                         to=settings.AUTH_USER_MODEL,
@@ -370,6 +371,48 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="tokensession",
             index=models.Index(fields=["user", "closed_at"], name="session_user_closed"),
+        ),
+        migrations.AddIndex(
+            model_name="credential",
+            index=models.Index(fields=["provider", "user"], name="credential_provider"),
+        ),
+        migrations.AddIndex(
+            model_name="link",
+            index=models.Index(fields=["provider"], name="link_provider"),
+        ),
+        migrations.AddIndex(
+            model_name="tokensession",
+            index=models.Index(fields=["client_id", "created_at"], name="session_client"),
+        ),
+        migrations.AddIndex(
+            model_name="tokensession",
+            index=models.Index(
+                condition=models.Q(("closed_at__isnull", True)), fields=["created_at"], name="session_open"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="tokensession",
+            index=models.Index(
+                condition=models.Q(("closed_at__isnull", True)),
+                fields=["client_id", "created_at"],
+                name="session_open_client",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="tokensession",
+            index=models.Index(
+                condition=models.Q(("closed_at__isnull", True)),
+                fields=["resource", "created_at"],
+                name="session_open_resource",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="tokensession",
+            index=models.Index(
+                condition=models.Q(("address__isnull", False), ("closed_at__isnull", True)),
+                fields=["address", "created_at"],
+                name="session_open_address",
+            ),
         ),
         migrations.AddIndex(
             model_name="tokensession",
