@@ -28,17 +28,22 @@ from accounts.vault.base import Closed
 from authserver.models import App, Client, Consent, RefreshToken, Resource, ResourceUpstream
 from upstream.revoke import providers_to_tell
 
+CLIENTS = 500
+"""Of an app, whose sessions are looked for in one statement."""
+
 
 @dataclass
 class Receipt:
     """What a cascade did: how many sessions and refresh tokens it ended, and how many credentials at which provider it
-    destroyed and queued for revocation there. `id` finds its steps in the audit trail."""
+    destroyed and queued for revocation there. `id` finds its steps in the audit trail. `is_whole` is False where it was
+    told to end so many at most, and there are more: call it again."""
 
     id: UUID = field(default_factory=uuid4)
     sessions: int = 0
     refresh_tokens: int = 0
     destroyed: Counter[str] = field(default_factory=Counter)
     queued: Counter[str] = field(default_factory=Counter)
+    is_whole: bool = True
 
     def add(self, closed: Closed) -> None:
         self.destroyed.update(closed.destroyed)
@@ -47,12 +52,21 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Why:
-    """`reason` in a word or two, `words` those of an operator who was asked for them; `actor` and `address`: who, from where."""
+    """`reason` in a word or two, `words` those of an operator who was asked for them; `actor` and `address`: who, from where.
+
+    `most`: how many sessions a call ends at most, for whoever waits for its answer.
+    """
 
     reason: str
     actor: str = ""
     address: str | None = None
     words: str = ""
+    most: int | None = None
+
+    @property
+    def limit(self) -> int | None:
+        """How many to look for: one more says that there are more."""
+        return None if self.most is None else self.most + 1
 
 
 def revoke_session(tsid: str, *, reason: str, actor: str = "", address: str | None = None) -> Receipt | None:
@@ -69,41 +83,72 @@ def revoke_sessions(
     return _over_all("sessions", f"{len(tsids)} chosen", lambda: tsids, Why(reason, actor, address, words))
 
 
-def revoke_client(client: Client, *, reason: str, actor: str = "", address: str | None = None) -> Receipt:
+def revoke_client(
+    client: Client,
+    *,
+    reason: str,
+    actor: str = "",
+    address: str | None = None,
+    words: str = "",
+    most: int | None = None,
+) -> Receipt:
     """End every session of a client and forget the consents given to it."""
     Consent.objects.filter(client=client).delete()
-    sessions = vault().sessions
-    why = Why(reason, actor, address)
-    return _over_all("client", client.client_id, lambda: sessions.of_client(client.client_id), why)
-
-
-def sessions_of_app(app: App) -> Iterable[str]:
-    """The tsids of every client of an app and of its aliases."""
-    clients = Client.objects.filter(app__in=_with_aliases(app))
-    for client_id in clients.order_by("pk").values_list("client_id", flat=True):
-        yield from vault().sessions.of_client(client_id)
+    why = Why(reason, actor, address, words, most)
+    own = partial(vault().sessions.of_clients, [client.client_id], limit=why.limit)
+    return _over_all("client", client.client_id, own, why)
 
 
 def revoke_app(
-    app: App, *, reason: str, actor: str = "", address: str | None = None, receipt: UUID | None = None
+    app: App,
+    *,
+    reason: str,
+    actor: str = "",
+    address: str | None = None,
+    words: str = "",
+    most: int | None = None,
+    receipt: UUID | None = None,
 ) -> Receipt:
     """End every session of every client of an app and of its aliases, and forget the consents given to them.
 
     With a `receipt`, the steps are added to that one.
     """
     Consent.objects.filter(client__app__in=_with_aliases(app)).delete()
-    why = Why(reason, actor, address)
-    return _over_all("app", str(app.pk), lambda: sessions_of_app(app), why, receipt_id=receipt)
+    why = Why(reason, actor, address, words, most)
+    own = partial(sessions_of_app, app, limit=why.limit)
+    return _over_all("app", str(app.pk), own, why, receipt_id=receipt)
+
+
+def sessions_of_app(app: App, *, limit: int | None = None) -> Iterable[str]:
+    """The tsids of every client of an app and of its aliases, some clients at a time."""
+    ids = list(Client.objects.filter(app__in=_with_aliases(app)).order_by("pk").values_list("client_id", flat=True))
+    for begin in range(0, len(ids), CLIENTS):
+        yield from vault().sessions.of_clients(ids[begin : begin + CLIENTS], limit=limit)
 
 
 def _with_aliases(app: App) -> list[int]:
     return [app.pk, *App.objects.filter(merged_into=app).values_list("pk", flat=True)]
 
 
-def revoke_user(user: User, *, reason: str, actor: str = "", address: str | None = None) -> Receipt:
-    """End every session of a person."""
-    why = Why(reason, actor, address)
-    return _over_all("user", str(user.pk), lambda: vault().sessions.of_user(user.pk), why, user_id=user.pk)
+def revoke_user(
+    user: User,
+    *,
+    reason: str,
+    actor: str = "",
+    address: str | None = None,
+    words: str = "",
+    most: int | None = None,
+    browsers_too: bool = False,
+) -> Receipt:
+    """End every session of a person; with `browsers_too` their browser sessions as well.
+
+    Those go first: afterwards nothing can begin another token session.
+    """
+    why = Why(reason, actor, address, words, most)
+    ended = browser_sessions.end_all(user.pk) if browsers_too else 0
+    receipt = _over_all("user", str(user.pk), lambda: vault().sessions.of_user(user.pk), why, user_id=user.pk)
+    _tell_of_browsers(ended, why, receipt, user.pk)
+    return receipt
 
 
 def revoke_sign_ins(
@@ -122,12 +167,11 @@ def revoke_sign_ins(
             return sessions.of_sign_in(upstream, user_id=user_id)
         return [tsid for tsid, whose in sessions.of_upstream_session(upstream, sid).items() if whose == user_id]
 
-    def tell(receipt: Receipt) -> None:
-        if browsers:
-            audit.record("browser_session.ended", reason=reason, actor=actor, address=address, user_id=user_id,
-                         upstream=upstream, receipt=receipt.id, browsers=browsers)  # fmt: skip
-
     why = Why(reason, actor, address)
+
+    def tell(receipt: Receipt) -> None:
+        _tell_of_browsers(browsers, why, receipt, user_id, upstream)
+
     return _over_all("sign_ins", upstream, tsids, why, user_id=user_id, then=tell)
 
 
@@ -143,10 +187,19 @@ def sessions_with(user_id: UUID, client_id: str) -> Sequence[str]:
     return vault().sessions.least_used(user_id, beyond=0, client_id=client_id)
 
 
-def revoke_resource(resource: Resource, *, reason: str, actor: str = "", address: str | None = None) -> Receipt:
+def revoke_resource(
+    resource: Resource,
+    *,
+    reason: str,
+    actor: str = "",
+    address: str | None = None,
+    words: str = "",
+    most: int | None = None,
+) -> Receipt:
     """End every session of a resource."""
-    why = Why(reason, actor, address)
-    return _over_all("resource", resource.identifier, lambda: vault().sessions.of_resource(resource.identifier), why)
+    why = Why(reason, actor, address, words, most)
+    own = partial(vault().sessions.of_resource, resource.identifier, limit=why.limit)
+    return _over_all("resource", resource.identifier, own, why)
 
 
 def revoke_connection(
@@ -159,12 +212,7 @@ def revoke_connection(
     why = Why(reason, actor, address)
 
     def destroy(receipt: Receipt) -> None:
-        closed = vault().credentials.destroy(
-            user.pk, provider, now=timezone.now(), revoke_at=providers_to_tell(), receipt=receipt.id
-        )
-        receipt.add(closed)
-        audit.record("connection.revoked", reason=reason, actor=actor, address=address, user_id=user.pk,
-                     upstream=provider, receipt=receipt.id, destroyed=len(closed.destroyed))  # fmt: skip
+        _destroy_connection(user.pk, provider, why, receipt, providers_to_tell())
 
     needing = partial(sessions_needing, user.pk, provider)
     return _over_all("connection", provider, needing, why, user_id=user.pk, then=destroy)
@@ -172,18 +220,47 @@ def revoke_connection(
 
 def sessions_needing(user_id: UUID, provider: str) -> Sequence[str]:
     """The tsids of a person's sessions that cannot do without their connection to an upstream."""
+    return vault().sessions.of_connection(user_id, provider, resources=_resources_needing(provider))
+
+
+def revoke_upstream(
+    provider: str, *, reason: str, actor: str = "", address: str | None = None, words: str = "", most: int | None = None
+) -> Receipt:
+    """End every session that needs an upstream, and then whatever connection to it is left: each is a step of the one
+    receipt."""
+    why = Why(reason, actor, address, words, most)
+
+    def destroy(receipt: Receipt) -> None:
+        people, revoke_at = vault().credentials.people_at(provider, limit=why.limit), providers_to_tell()
+        receipt.is_whole = most is None or len(people) <= most
+        for user_id in people[:most]:
+            _destroy_connection(user_id, provider, why, receipt, revoke_at)
+
+    needing = partial(everybodys_sessions_needing, provider, limit=why.limit)
+    return _over_all("connections", provider, needing, why, then=destroy)
+
+
+def everybodys_sessions_needing(provider: str, *, limit: int | None = None) -> Sequence[str]:
+    """The same of everybody."""
+    return vault().sessions.of_upstream(provider, resources=_resources_needing(provider), limit=limit)
+
+
+def _resources_needing(provider: str) -> set[str]:
     needing = ResourceUpstream.objects.filter(provider__name=provider, required=True)
-    resources = set(needing.values_list("resource__identifier", flat=True))
-    return vault().sessions.of_connection(user_id, provider, resources=resources)
+    return set(needing.values_list("resource__identifier", flat=True))
 
 
-def revoke_upstream(provider: str, *, reason: str, actor: str = "", address: str | None = None) -> list[Receipt]:
-    """End everybody's connection to an upstream: a receipt for each person."""
-    people = vault().credentials.people_at(provider)
-    return [
-        revoke_connection(user, provider, reason=reason, actor=actor, address=address)
-        for user in User.objects.filter(pk__in=people).order_by("pk").iterator(chunk_size=500)
-    ]
+def _destroy_connection(user_id: UUID, provider: str, why: Why, receipt: Receipt, revoke_at: frozenset[str]) -> None:
+    closed = vault().credentials.destroy(user_id, provider, now=timezone.now(), revoke_at=revoke_at, receipt=receipt.id)
+    receipt.add(closed)
+    audit.record("connection.revoked", reason=why.reason, actor=why.actor, address=why.address, user_id=user_id,
+                 upstream=provider, receipt=receipt.id, destroyed=len(closed.destroyed))  # fmt: skip
+
+
+def _tell_of_browsers(ended: int, why: Why, receipt: Receipt, user_id: UUID, upstream: str = "") -> None:
+    if ended:
+        audit.record("browser_session.ended", reason=why.reason, actor=why.actor, address=why.address, user_id=user_id,
+                     upstream=upstream, receipt=receipt.id, browsers=ended)  # fmt: skip
 
 
 def _over_all(
@@ -204,9 +281,13 @@ def _over_all(
                      receipt=receipt.id, target=target[:255], **detail)  # fmt: skip
 
     note(f"{kind}.revoking")
-    for tsid in tsids():
+    for number, tsid in enumerate(tsids()):
+        if number == why.most:
+            receipt.is_whole = False
+            break
         _end(tsid, why, receipt, revoke_at)
-    then(receipt)
+    if receipt.is_whole:
+        then(receipt)
     note(f"{kind}.revoked", sessions=receipt.sessions, refresh_tokens=receipt.refresh_tokens,
          destroyed=dict(receipt.destroyed), queued=dict(receipt.queued))  # fmt: skip
     return receipt

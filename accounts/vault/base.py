@@ -231,14 +231,18 @@ class Sessions(Protocol):
     def of_user(self, user_id: UUID) -> Sequence[str]:
         """The tsids of a person's sessions that are not closed, newest first."""
 
-    def of_client(self, client_id: str) -> Sequence[str]:
-        """The tsids of a client's sessions that are not closed, newest first."""
+    def of_clients(self, client_ids: Collection[str], *, limit: int | None = None) -> Sequence[str]:
+        """The tsids of the sessions of some clients that are not closed, newest first, `limit` at most."""
 
     def least_used(self, user_id: UUID, *, beyond: int, client_id: str = "") -> Sequence[str]:
         """The tsids of a person's open sessions (with one client, where named) beyond the `beyond` used last."""
 
-    def of_resource(self, resource: str) -> Sequence[str]:
-        """The tsids of a resource's sessions that are not closed, newest first."""
+    def of_resource(self, resource: str, *, limit: int | None = None) -> Sequence[str]:
+        """The tsids of a resource's sessions that are not closed, newest first, `limit` at most."""
+
+    def of_upstream(self, provider: str, *, resources: Collection[str], limit: int | None = None) -> Sequence[str]:
+        """The tsids of the sessions of these resources that are linked to an account at a provider and not closed, of
+        everybody, `limit` at most."""
 
     def of_connection(self, user_id: UUID, provider: str, *, resources: Collection[str] | None = None) -> Sequence[str]:
         """The tsids of a person's sessions (of these resources, where given) that are linked to their account at a
@@ -273,8 +277,8 @@ class Credentials(Protocol):
         `replace` answers False. Raises `TooLarge`, `Unstorable`.
         """
 
-    def people_at(self, provider: str) -> Sequence[UUID]:
-        """Whoever has a credential at this provider."""
+    def people_at(self, provider: str, *, limit: int | None = None) -> Sequence[UUID]:
+        """Whoever has a credential at this provider, `limit` at most."""
 
     def of_user(self, user_id: UUID, provider: str | None = None) -> Sequence[CredentialState]:
         """A person's credentials, the latest sign-in first, without opening them."""

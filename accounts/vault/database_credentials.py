@@ -63,9 +63,9 @@ class DatabaseCredentials:
                 lost = error  # a parallel sign-in made the row first: renew that one, if it is still there
         raise lost
 
-    def people_at(self, provider: str) -> Sequence[UUID]:
+    def people_at(self, provider: str, *, limit: int | None = None) -> Sequence[UUID]:
         people = Credential.objects.filter(provider=provider).order_by("user_id").distinct()
-        return list(people.values_list("user_id", flat=True))
+        return list(people.values_list("user_id", flat=True)[:limit])
 
     def of_user(self, user_id: UUID, provider: str | None = None) -> Sequence[CredentialState]:
         rows = Credential.objects.filter(user_id=user_id).defer("sealed_tokens").order_by("-signed_in_at", "-id")

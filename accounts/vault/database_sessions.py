@@ -108,16 +108,21 @@ class DatabaseSessions:
     def of_user(self, user_id: UUID) -> Sequence[str]:
         return _tsids(TokenSession.objects.filter(user_id=user_id))
 
-    def of_client(self, client_id: str) -> Sequence[str]:
-        return _tsids(TokenSession.objects.filter(client_id=client_id))
+    def of_clients(self, client_ids: Collection[str], *, limit: int | None = None) -> Sequence[str]:
+        return _tsids(TokenSession.objects.filter(client_id__in=client_ids), limit)
 
     def least_used(self, user_id: UUID, *, beyond: int, client_id: str = "") -> Sequence[str]:
         own = TokenSession.objects.filter(user_id=user_id, closed_at=None)
         own = own.filter(client_id=client_id) if client_id else own
         return list(own.order_by("-last_used_at", "-created_at").values_list("tsid", flat=True)[beyond:])
 
-    def of_resource(self, resource: str) -> Sequence[str]:
-        return _tsids(TokenSession.objects.filter(resource=resource))
+    def of_resource(self, resource: str, *, limit: int | None = None) -> Sequence[str]:
+        return _tsids(TokenSession.objects.filter(resource=resource), limit)
+
+    def of_upstream(self, provider: str, *, resources: Collection[str], limit: int | None = None) -> Sequence[str]:
+        """In no order: sorting everybody's would cost more than finding them."""
+        links = Link.objects.filter(provider=provider, session__resource__in=resources, session__closed_at=None)
+        return list(links.values_list("session_id", flat=True)[:limit])
 
     def of_connection(self, user_id: UUID, provider: str, *, resources: Collection[str] | None = None) -> Sequence[str]:
         linked = TokenSession.objects.filter(user_id=user_id, links__provider=provider)
@@ -153,8 +158,8 @@ class DatabaseSessions:
         return swept
 
 
-def _tsids(sessions: QuerySet[TokenSession]) -> list[str]:
-    return list(sessions.filter(closed_at=None).order_by("-created_at").values_list("tsid", flat=True))
+def _tsids(sessions: QuerySet[TokenSession], limit: int | None = None) -> list[str]:
+    return list(sessions.filter(closed_at=None).order_by("-created_at").values_list("tsid", flat=True)[:limit])
 
 
 def _claim_credentials(user_id: UUID, approved: Sequence[Approved], *, beside: Collection[UUID] = ()) -> None:

@@ -123,9 +123,10 @@ class MemorySessions:
         with self._store.lock:
             return [one.tsid for one in reversed(self._store.sessions.values()) if one.new.user_id == user_id]
 
-    def of_client(self, client_id: str) -> Sequence[str]:
+    def of_clients(self, client_ids: Collection[str], *, limit: int | None = None) -> Sequence[str]:
         with self._store.lock:
-            return [one.tsid for one in reversed(self._store.sessions.values()) if one.new.client_id == client_id]
+            newest = reversed(self._store.sessions.values())
+            return [one.tsid for one in newest if one.new.client_id in client_ids][:limit]
 
     def least_used(self, user_id: UUID, *, beyond: int, client_id: str = "") -> Sequence[str]:
         with self._store.lock:
@@ -134,9 +135,16 @@ class MemorySessions:
             own.sort(key=lambda one: one.last_used_at, reverse=True)
             return [one.tsid for one in own[beyond:]]
 
-    def of_resource(self, resource: str) -> Sequence[str]:
+    def of_resource(self, resource: str, *, limit: int | None = None) -> Sequence[str]:
         with self._store.lock:
-            return [one.tsid for one in reversed(self._store.sessions.values()) if one.new.resource == resource]
+            newest = reversed(self._store.sessions.values())
+            return [one.tsid for one in newest if one.new.resource == resource][:limit]
+
+    def of_upstream(self, provider: str, *, resources: Collection[str], limit: int | None = None) -> Sequence[str]:
+        with self._store.lock:
+            found = [one.tsid for one in self._store.sessions.values() if one.new.resource in resources
+                     and provider in {link.provider for link in one.new.approved}]  # fmt: skip
+            return found[:limit]
 
     def of_connection(self, user_id: UUID, provider: str, *, resources: Collection[str] | None = None) -> Sequence[str]:
         with self._store.lock:
@@ -205,10 +213,10 @@ class MemoryCredentials:
             self._store.credentials[state.id] = made
             return made.state
 
-    def people_at(self, provider: str) -> Sequence[UUID]:
+    def people_at(self, provider: str, *, limit: int | None = None) -> Sequence[UUID]:
         with self._store.lock:
             held = self._store.credentials.values()
-            return sorted({one.state.user_id for one in held if one.state.provider == provider})
+            return sorted({one.state.user_id for one in held if one.state.provider == provider})[:limit]
 
     def of_user(self, user_id: UUID, provider: str | None = None) -> Sequence[CredentialState]:
         with self._store.lock:

@@ -67,7 +67,9 @@ def _unapproved(now: datetime) -> QuerySet[Client]:
 
 def _unused(now: datetime, limit: int) -> list[Client]:
     idle = _self_registered().filter(last_used_at__lte=now - UNUSED_KEPT, disabled_at=None).order_by("last_used_at")
-    return [client for client in idle[: 2 * limit] if not any(vault().sessions.of_client(client.client_id))][:limit]
+    return [
+        client for client in idle[: 2 * limit] if not any(vault().sessions.of_clients([client.client_id], limit=1))
+    ][:limit]
 
 
 def _alike(now: datetime, limit: int) -> list[Client]:
@@ -91,7 +93,9 @@ def _old_documents(now: datetime, limit: int) -> list[Client]:
         allowed_scopes="",
     )
     idle = old.exclude(Exists(approved)).exclude(Exists(under_way)).order_by("cimd_fetched_at")
-    return [client for client in idle[: 2 * limit] if not any(vault().sessions.of_client(client.client_id))][:limit]
+    return [
+        client for client in idle[: 2 * limit] if not any(vault().sessions.of_clients([client.client_id], limit=1))
+    ][:limit]
 
 
 def _remove_empty_apps(now: datetime, limit: int) -> int:

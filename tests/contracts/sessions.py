@@ -155,7 +155,10 @@ class SessionsContract:
         others = vault.sessions.open(new_session(other), now=NOW + HOUR)
         vault.sessions.close(closed, reason="revoked", now=NOW + HOUR)
         assert list(vault.sessions.of_user(user.pk)) == [newer, older]
-        assert list(vault.sessions.of_client("https://client.example/metadata")) == [others, older]
+        assert list(vault.sessions.of_clients(["https://client.example/metadata"])) == [others, older]
+        both = ["https://client.example/metadata", "another"]
+        assert set(vault.sessions.of_clients(both)) == {newer, others, older}
+        assert set(vault.sessions.of_clients(both, limit=2)) == {newer, others}
         assert list(vault.sessions.of_user(uuid4())) == []
 
     def test_open_sessions_are_listed_by_resource_and_by_connection(self, vault: TokenVault) -> None:
@@ -166,7 +169,13 @@ class SessionsContract:
         closed = opened(vault, user, github)
         vault.sessions.close(closed, reason="x", now=NOW)
         assert set(vault.sessions.of_resource(RESOURCE)) == {linked, unlinked}
+        assert len(vault.sessions.of_resource(RESOURCE, limit=1)) == 1
         assert list(vault.sessions.of_resource("https://other.example/mcp")) == [elsewhere]
+        everywhere = {RESOURCE, "https://other.example/mcp"}
+        assert set(vault.sessions.of_upstream("github", resources=everywhere)) == {linked, elsewhere}
+        assert len(vault.sessions.of_upstream("github", resources=everywhere, limit=1)) == 1
+        assert list(vault.sessions.of_upstream("github", resources={RESOURCE})) == [linked]
+        assert not vault.sessions.of_upstream("google", resources=everywhere)
         assert list(vault.sessions.of_connection(user.pk, "github")) == [linked]
         assert list(vault.sessions.of_connection(user.pk, "google")) == []
         assert list(vault.sessions.of_connection(user.pk, "github", resources={RESOURCE})) == [linked]

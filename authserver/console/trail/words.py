@@ -34,6 +34,8 @@ WORDS = {
     "config.applied": _("A configuration file was applied"),
     "connection.revoked": _("A person's connection to an upstream was ended"),
     "connection.revoking": _("Ending a person's connection to an upstream began"),
+    "connections.revoked": _("Everybody's connection to an upstream was ended"),
+    "connections.revoking": _("Ending everybody's connection to an upstream began"),
     "console.added": _("An operator added something"),
     "console.authenticator_added": _("An operator set up an authenticator app"),
     "console.authenticator_removed": _("An operator's authenticator app was removed"),

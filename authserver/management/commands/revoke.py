@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -43,18 +43,18 @@ class Command(BaseCommand):
             self.preview(tsids_of(options, user, provider))
         elif provider:
             self.report(
-                [cascade.revoke_connection(user, provider, reason=reason, actor=ACTOR)]
+                cascade.revoke_connection(user, provider, reason=reason, actor=ACTOR)
                 if user
                 else cascade.revoke_upstream(provider, reason=reason, actor=ACTOR)
             )
         elif user:
-            self.report([cascade.revoke_user(user, reason=reason, actor=ACTOR)])
+            self.report(cascade.revoke_user(user, reason=reason, actor=ACTOR))
         elif options["client"]:
-            self.report([cascade.revoke_client(find_client(options["client"]), reason=reason, actor=ACTOR)])
+            self.report(cascade.revoke_client(find_client(options["client"]), reason=reason, actor=ACTOR))
         else:
-            self.report([cascade.revoke_sessions([find_session(options["session"])], reason=reason, actor=ACTOR)])
+            self.report(cascade.revoke_sessions([find_session(options["session"])], reason=reason, actor=ACTOR))
 
-    def preview(self, tsids: list[str]) -> None:
+    def preview(self, tsids: Sequence[str]) -> None:
         would = receipts.preview(tsids, now=timezone.now())
         self.stdout.write(f"would end {would.sessions} sessions, {would.refresh_tokens} refresh tokens")
         for provider, count in would.destroyed.items():
@@ -62,24 +62,22 @@ class Command(BaseCommand):
                 f"would destroy {count} credentials of {provider}, tell it of {would.told.get(provider, 0)}"
             )
 
-    def report(self, done: Iterable[Receipt]) -> None:
-        for receipt in done:
-            self.stdout.write(f"ended {receipt.sessions} sessions, {receipt.refresh_tokens} refresh tokens")
-            for provider, count in receipt.destroyed.items():
-                queued = receipt.queued[provider]
-                self.stdout.write(f"destroyed {count} credentials of {provider}, {queued} queued for revocation there")
-            self.stdout.write(f"receipt {receipt.id}")
+    def report(self, receipt: Receipt) -> None:
+        self.stdout.write(f"ended {receipt.sessions} sessions, {receipt.refresh_tokens} refresh tokens")
+        for provider, count in receipt.destroyed.items():
+            queued = receipt.queued[provider]
+            self.stdout.write(f"destroyed {count} credentials of {provider}, {queued} queued for revocation there")
+        self.stdout.write(f"receipt {receipt.id}")
 
 
-def tsids_of(options: dict[str, Any], user: User | None, provider: str) -> list[str]:
+def tsids_of(options: dict[str, Any], user: User | None, provider: str) -> Sequence[str]:
     sessions = vault().sessions
     if provider:
-        people = [user.pk] if user else vault().credentials.people_at(provider)
-        return [tsid for person in people for tsid in cascade.sessions_needing(person, provider)]
+        return cascade.sessions_needing(user.pk, provider) if user else cascade.everybodys_sessions_needing(provider)
     if user:
-        return list(sessions.of_user(user.pk))
+        return sessions.of_user(user.pk)
     if options["client"]:
-        return list(sessions.of_client(find_client(options["client"]).client_id))
+        return sessions.of_clients([find_client(options["client"]).client_id])
     return [find_session(options["session"])]
 
 

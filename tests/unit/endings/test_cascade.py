@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.test import Client as Http
 from django.utils import timezone
 
-from accounts.models import AuditEvent, Credential, Revocation, TokenSession, User
+from accounts.models import AuditEvent, BrowserSession, Credential, Revocation, TokenSession, User
 from accounts.vault.base import TokenSet
 from authserver import cascade, receipts
 from authserver.models import ResourceUpstream
@@ -56,9 +57,38 @@ def test_an_upstream_ends_for_everybody(github: Provider) -> None:
         approved(make_user(), github, f"https://{number}.example/mcp")
     google = make_provider("google")
     kept = approved(make_user(), google, "https://google.example/mcp")
-    assert len(cascade.revoke_upstream("github", reason="compromised")) == 3
+    receipt = cascade.revoke_upstream("github", reason="compromised")
+    assert (receipt.sessions, receipt.destroyed["github"], receipt.is_whole) == (3, 3, True)
     assert still_open() == {kept.tsid}
     assert list(Credential.objects.values_list("provider", flat=True)) == ["google"]
+
+
+def test_so_many_end_at_most_and_the_receipt_says_that_there_are_more(github: Provider) -> None:
+    """Whoever waits for the answer goes on: what can do without the upstream loses it with the last go."""
+    for number in range(3):
+        approved(make_user(), github, f"https://{number}.example/mcp")
+    optional = approved(make_user(), github, "https://optional.example/mcp")
+    ResourceUpstream.objects.filter(resource=optional.resource).update(required=False)
+    first, last = (cascade.revoke_upstream("github", reason="admin", words="leaked", most=2) for _ in range(2))
+    assert (first.sessions, first.is_whole) == (2, False)
+    assert (last.sessions, last.is_whole) == (1, True)
+    assert still_open() == {optional.tsid}
+    assert not Credential.objects.exists()
+    steps = AuditEvent.objects.filter(receipt=last.id).order_by("id").values_list("event", "reason")
+    assert list(steps) == [
+        ("connections.revoking", "leaked"),
+        ("session.revoked", "admin"),
+        ("connection.revoked", "admin"),
+        ("connections.revoked", "leaked"),
+    ]
+
+
+def test_signing_a_person_out_too_comes_first_and_is_a_step(github: Provider) -> None:
+    approval = approved(make_user(), github, "https://a.example/mcp")
+    Http().force_login(approval.user)
+    receipt = cascade.revoke_user(approval.user, reason="admin", browsers_too=True)
+    assert (receipt.sessions, BrowserSession.objects.exists()) == (1, False)
+    assert AuditEvent.objects.get(receipt=receipt.id, event="browser_session.ended").detail == {"browsers": 1}
 
 
 def test_a_resource_ends_with_its_sessions(github: Provider) -> None:
