@@ -59,6 +59,7 @@ def finish(
         if asked.client.registration_source == Client.RegistrationSource.DCR:  # or it is removed as unused one day
             Client.objects.filter(pk=asked.client.pk).update(last_used_at=now)
         asked.client.app.seen(now)
+        approved = connections.approved(asked, skipped)
         tsid = vault().sessions.open(
             NewSession(
                 user_id=user.pk,
@@ -68,7 +69,7 @@ def finish(
                 scopes=asked.scopes,
                 idle_expires_at=now + timedelta(seconds=lifetimes.code + REDEEM_MARGIN_SECONDS),
                 expires_at=now + timedelta(seconds=lifetimes.refresh_absolute),
-                approved=connections.approved(asked, skipped),
+                approved=approved,
                 address=address,
                 user_agent=request.headers.get("User-Agent", "")[:512],
                 signed_in_with=request.session[SIGNED_IN_WITH],
@@ -100,6 +101,9 @@ def finish(
             address=address,
             now=now,
             scope=" ".join(asked.scopes),
+            app=asked.client.name[:255],
+            upstreams={one.provider: list(one.scopes) for one in approved},  # the session's own links end with it
+            remembered=pending.parameters.get("as_before", False),
         )
     metrics.AUTHORIZATIONS.count("granted")
     tracing.leave(f"code:{codes.code_hash(code)}", seconds=lifetimes.code)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from accounts.models import Credential, Link, TokenSession, User
+from accounts.models import AuditEvent, Credential, Link, TokenSession, User
 from accounts.vault import vault
 from accounts.vault.base import ORPHAN_AGE
 from authserver.models import Consent, Grant, PendingAuthorization, ResourceUpstream
@@ -91,6 +91,19 @@ def test_leaving_one_out_is_remembered_as_just_that(town: Town) -> None:
     assert "code" in once_more.go_on(once_more.approve(page))
     assert once_more.order == ["notes"]
     assert Consent.objects.get().upstream_scopes["notes"] == ["who", "read"]
+
+
+def test_the_trail_keeps_what_was_approved_and_whether_anybody_was_asked(town: Town) -> None:
+    """The session's own links end with it."""
+    town.sitting.whole("notes")
+    again = town.another()
+    again.go_on(again.begin())
+    asked, remembered = AuditEvent.objects.filter(event="authorization.granted").order_by("id")
+    assert {name: set(scopes) for name, scopes in asked.detail["upstreams"].items()} == {
+        "code": {"who", "repo"}, "mail": {"who", "inbox"},
+    }  # fmt: skip
+    assert asked.detail["app"] == town.sitting.client.name
+    assert (asked.detail["remembered"], remembered.detail["remembered"]) == (False, True)
 
 
 def test_a_new_optional_one_and_one_that_grew_are_asked_for_again(town: Town) -> None:
