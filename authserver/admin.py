@@ -20,11 +20,11 @@ from authserver.console import (  # noqa: F401  # they register themselves
     policy,
     resources,
     second_factors,
-    sessions,
     trace,
     vault_keys,
 )
 from authserver.console.providers import admin as providers  # noqa: F401  # the same
+from authserver.console.sessions import listing  # noqa: F401  # as above
 from authserver.models import IDToken
 
 admin.site.unregister(IDToken)

@@ -27,7 +27,7 @@ from authserver.app_identity import without_details
 from authserver.console import threshold
 from authserver.console.registry import counts, filters, merging, page, splitting, words
 from authserver.console.registry.forms import EDITED, AppForm
-from authserver.console.sessions import ReasonForm
+from authserver.console.sessions import EndsSessionsMixin, ReasonForm
 from authserver.models import App, AppNote, ApprovalRequest, Client
 
 SHOWN = 50
@@ -35,7 +35,7 @@ AT_ONCE = 200
 
 
 @admin.register(App)
-class AppAdmin(ConsoleAdmin):
+class AppAdmin(EndsSessionsMixin, ConsoleAdmin):
     """Searched by name, in whatever letters: look-alikes are found with it. What is merged into another app is found by
     its own name and shows as that app."""
 

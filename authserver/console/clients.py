@@ -20,6 +20,7 @@ from authserver.configuration import shapes
 from authserver.configuration.callers import client_values
 from authserver.console.exam import examine
 from authserver.console.registry.filters import AppFilter
+from authserver.console.sessions import EndsSessionsMixin
 from authserver.console.shown_once import ShownOnceMixin
 from authserver.models import Client
 
@@ -53,7 +54,7 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
         return {**typed, **{name: values[name] for name in self.fields if name in values}}
 
 
-class ClientAdmin(ShownOnceMixin, ConsoleAdmin):
+class ClientAdmin(EndsSessionsMixin, ShownOnceMixin, ConsoleAdmin):
     """Secrets and registration tokens are hashes here, and shown nowhere."""
 
     form = ClientForm

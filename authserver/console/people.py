@@ -22,14 +22,14 @@ from accounts.models import User
 from accounts.vault import vault
 from authserver import cascade, erasure, receipts
 from authserver.console import threshold
-from authserver.console.sessions import ReasonForm
+from authserver.console.sessions import EndsSessionsMixin, ReasonForm
 
 AT_ONCE = 100
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 @admin.register(User)
-class PersonAdmin(ConsoleAdmin, UserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+class PersonAdmin(EndsSessionsMixin, ConsoleAdmin, UserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """Nobody is deleted here: a deactivated person's tokens are gone, and the audit trail still says whose they were.
 
     Forgetting needs the permission to delete users.

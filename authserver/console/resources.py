@@ -15,6 +15,7 @@ from authserver.configuration import resources, shapes
 from authserver.configuration.reading import Fields
 from authserver.console import connecting
 from authserver.console.exam import examine
+from authserver.console.sessions import EndsSessionsMixin
 from authserver.console.shown_once import ShownOnceMixin
 from authserver.models import Resource, ResourceServer, ResourceUpstream
 from authserver.resources import canonical
@@ -74,7 +75,7 @@ class NeededUpstreams(admin.StackedInline):  # type: ignore[type-arg]  # generic
 
 
 @admin.register(Resource)
-class ResourceAdmin(ConsoleAdmin):
+class ResourceAdmin(EndsSessionsMixin, ConsoleAdmin):
     form = ResourceForm
     inlines = (NeededUpstreams,)
     list_display = ("name", "identifier", "default", "enabled")

@@ -25,6 +25,7 @@ from authserver.console.providers import connection, secret, sign_in_test
 from authserver.console.providers.form import ProviderForm, beginning, shown
 from authserver.console.providers.guides import GUIDES
 from authserver.console.providers.in_list import HEALTH, Columns, ProviderList
+from authserver.console.sessions import EndsSessionsMixin
 from authserver.console.shown_once import AskedAgainMixin
 from upstream import providers
 from upstream.models import Provider
@@ -37,7 +38,7 @@ def chosen(request: HttpRequest) -> str | None:
 
 
 @admin.register(Provider)
-class ProviderAdmin(Columns, AskedAgainMixin, ConsoleAdmin):
+class ProviderAdmin(Columns, EndsSessionsMixin, AskedAgainMixin, ConsoleAdmin):
     form = ProviderForm
     list_filter = ("type", "enabled")
     searched = ("name",)

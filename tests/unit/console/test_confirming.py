@@ -12,7 +12,7 @@ from django.test import Client as Http
 from accounts.models import AuditEvent, TokenSession, User
 from authserver import second_factor
 from authserver.console import threshold
-from authserver.models import App, Client, InitialAccessToken, ResourceServer, SigningKey
+from authserver.models import App, Client, InitialAccessToken, Resource, ResourceServer, SigningKey
 from tests.unit.console.conftest import Everything, browser
 from tests.unit.console.crawl import ROOT
 from tests.unit.console.test_second_factor import Phone
@@ -61,13 +61,18 @@ PAGES = [
     (Provider, "add/"),
     (Provider, "add/?type=github"),
     (Provider, "{}/test-sign-in/"),
+    (User, "{}/revoke/"),
+    (App, "{}/revoke/"),
+    (Client, "{}/revoke/"),
+    (Provider, "{}/revoke/"),
+    (Resource, "{}/revoke/"),
 ]
 ACTIONS = [(TokenSession, "revoke_selected"), (User, "forget"), (App, "block")]
 SAVED = [(Client, {}), (ResourceServer, {}), (Provider, {}), (App, {"state": "blocked"})]
 
 
 @pytest.mark.parametrize(("model", "page"), PAGES)
-def test_pages_that_make_secrets_or_turn_keys_ask_first(
+def test_pages_that_make_secrets_turn_keys_or_end_everything_ask_first(
     model: type[Model], page: str, http: Http, everything: Everything
 ) -> None:
     url = of(model) + page.format(everything.of(model).pk)
