@@ -18,6 +18,8 @@ from accounts.models import BrowserSession
 
 SIGNED_IN_WITH = "signed_in_with"
 """The name of the upstream of the sign-in."""
+IN_CONSOLE_WITH = "in_console_with"
+"""The same of a sign-in to the console, which is none for apps; its row says the one that there is."""
 UPSTREAM_SID = "upstream_sid"
 """The upstream's own session: `sid` of the sign-in's ID token (OpenID Connect Back-Channel Logout 1.0 section 2.1)."""
 MAX_SID = 255
@@ -31,7 +33,7 @@ class SessionStore(DatabaseStore):
     def create_model_instance(self, data: dict[str, Any]) -> BrowserSession:
         row: BrowserSession = super().create_model_instance(data)  # type: ignore[assignment]  # of the class above
         row.user_id = data.get(SESSION_KEY)
-        row.signed_in_with = data.get(SIGNED_IN_WITH, "")
+        row.signed_in_with = data.get(IN_CONSOLE_WITH) or data.get(SIGNED_IN_WITH, "")
         row.upstream_sid = data.get(UPSTREAM_SID, "")
         return row
 

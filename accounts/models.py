@@ -17,11 +17,16 @@ from django.utils.translation import gettext_lazy as _
 
 
 class User(AbstractUser):
-    """A person. `id` is the opaque `sub` of our tokens; e-mail and username never identify anybody."""
+    """A person. `id` is the opaque `sub` of our tokens; e-mail and username never identify anybody.
+
+    `staff_from_upstream` is the upstream whose groups make them an operator; empty for everybody else, and for operators
+    that somebody made here.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(_("name"), max_length=255, blank=True)
     email = models.EmailField(_("e-mail address"), blank=True, db_index=True)  # operators look people up by it
+    staff_from_upstream = models.CharField(_("operator by the groups of"), max_length=32, blank=True, editable=False)
     forgotten_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
     first_name = None  # type: ignore[assignment]  # one name field; providers send one
     last_name = None  # type: ignore[assignment]  # as above

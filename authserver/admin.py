@@ -13,6 +13,7 @@ from authserver.console import (  # noqa: F401  # they register themselves
     assertions,
     audit,
     consents,
+    groups,
     initial_tokens,
     keys,
     maintenance,

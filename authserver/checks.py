@@ -21,12 +21,14 @@ from oauth2_provider.settings import oauth2_settings
 from accounts.vault import key_check
 from accounts.vault.base import SealingUnavailable
 from accounts.vault.keyring import KeyRingSealing
+from authserver import policy
 from authserver.conf import load
 from authserver.keys.base import SigningUnavailable
 from authserver.keys.database import DatabaseSigner, rows_that_do_not_open
 from authserver.keys.ephemeral import EphemeralSigner
 from authserver.keys.kms import KmsSigner
 from authserver.keys.pem import PemSigner
+from authserver.models import Policy
 from upstream.models import Provider
 
 Apps = Sequence[AppConfig] | None
@@ -132,7 +134,8 @@ def deployment(app_configs: Apps, **options: Any) -> list[CheckMessage]:
         found.append(checks.Warning("Tokens end with the process that signed them.", hint=hint, id="authserver.W003"))
     if not settings.REQUIRE_TOTP:
         hint = "Unset AUTHSERVER_REQUIRE_TOTP."
-        words = "A password alone opens the console."
+        with_what = "password" if settings.ADMIN_PASSWORD_SIGN_IN else "sign-in at an upstream"
+        words = f"A {with_what} alone opens the console."
         found.append(checks.Warning(words, hint=hint, id="authserver.W007"))
     if any(network.prefixlen == 0 for network in settings.METRICS_NETWORKS):
         hint = "Name your own networks in AUTHSERVER_METRICS_NETWORKS, or use AUTHSERVER_METRICS_TOKEN."
@@ -205,3 +208,27 @@ def doors_open_to_everybody(
         for name, allow in rows
         if isinstance(allow, dict) and not any(allow.values())  # anything else lets nobody in
     ]
+
+
+@register(Tags.database)
+def console_has_a_door(
+    app_configs: Apps, *, databases: Sequence[str] | None = None, **options: Any
+) -> list[CheckMessage]:
+    """Where no password is taken, an upstream has to lead in."""
+    if not databases:
+        return []
+    try:
+        row = Policy.objects.filter(pk=1).first()
+        chosen = policy.from_row(row).console.sign_in if row else None
+        there = chosen is not None and Provider.objects.filter(name=chosen.upstream, enabled=True).exists()
+    except DatabaseError:  # before the first migration
+        return []
+    if chosen is not None and not there:
+        hint = "Enable it, or name another one in `console.sign_in` of the configuration file."
+        words = f"Operators are to sign in with {chosen.upstream}, which is not there or is disabled."
+        return [checks.Warning(words, hint=hint, id="authserver.W009")]
+    if chosen is None and not settings.ADMIN_PASSWORD_SIGN_IN:
+        hint = "Give the configuration file a `console.sign_in`, or unset AUTHSERVER_ADMIN_PASSWORD_SIGN_IN."
+        words = "Nobody can sign in to the console but by a one-time link of `manage.py admin_link`."
+        return [checks.Warning(words, hint=hint, id="authserver.W008")]
+    return []

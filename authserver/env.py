@@ -70,6 +70,11 @@ VARIABLES = (
         "AUTHSERVER_REQUIRE_TOTP",
         "`0` lets operators into the console with a password alone, `1` asks for a second factor; default: `1`, in the demo `0`.",
     ),
+    Variable(
+        "AUTHSERVER_ADMIN_PASSWORD_SIGN_IN",
+        "`0` takes the password away from the console's door: in through an upstream, or by a one-time link.",
+        "1",
+    ),
     Variable("AUTHSERVER_CONFIG", "A configuration file (YAML) applied at the start."),
     Variable("AUTHSERVER_DATA_DIR", "Where SQLite and generated secrets live.", "var"),
     Variable("AUTHSERVER_CA_FILE", "Extra certificate authorities for outbound requests (PEM)."),

@@ -58,7 +58,7 @@ def _say_nothing(user: User, now: datetime) -> None:
     user.set_unusable_password()
     User.objects.filter(pk=user.pk).update(
         username=f"forgotten-{user.pk.hex}", name="", email="", password=user.password, is_staff=False,
-        is_superuser=False, last_login=None, forgotten_at=now,
+        staff_from_upstream="", is_superuser=False, last_login=None, forgotten_at=now,
     )  # fmt: skip
     user.groups.clear()
     user.user_permissions.clear()

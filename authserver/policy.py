@@ -6,6 +6,7 @@ A stale read is safe here: it moves a lifetime by seconds. Nothing about revocat
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
@@ -75,12 +76,35 @@ class Retention:
 
 
 @dataclass(frozen=True)
+class UpstreamSignIn:
+    """How operators come into the console through an upstream.
+
+    `groups_claim` is a claim's name, else a dotted path; `roles` says which groups in it give which role
+    (`security_administrator`). `second_factor` are the claims by which the upstream says that it asked for one, each with the
+    values that say so; empty: the console asks for its own.
+    """
+
+    upstream: str
+    groups_claim: str
+    roles: Mapping[str, tuple[str, ...]]
+    second_factor: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Console:
+    """The operators' console. `sign_in`: through an upstream; None for not at all."""
+
+    sign_in: UpstreamSignIn | None = None
+
+
+@dataclass(frozen=True)
 class CurrentPolicy:
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
     registration: Registration = field(default_factory=Registration)
     revocation: Revocation = field(default_factory=Revocation)
     sessions: Sessions = field(default_factory=Sessions)
     retention: Retention = field(default_factory=Retention)
+    console: Console = field(default_factory=Console)
 
 
 _lock = Lock()
@@ -119,4 +143,5 @@ def from_row(row: Policy) -> CurrentPolicy:
         revocation=replace(Revocation(), **row.revocation),
         sessions=replace(Sessions(), **row.sessions),
         retention=replace(Retention(), **row.retention),
+        console=Console(**{name: UpstreamSignIn(**section) for name, section in row.console.items()}),
     )

@@ -149,6 +149,7 @@ DEMO_UPSTREAM_CLIENT_SECRET = env.get("AUTHSERVER_DEMO_CLIENT_SECRET") or ""
 DEMO_RESOURCE_SERVER_SECRET = env.get("AUTHSERVER_DEMO_RESOURCE_SERVER_SECRET") or ""
 CONFIG_FILE = env.get("AUTHSERVER_CONFIG")
 REQUIRE_TOTP = env.flag("AUTHSERVER_REQUIRE_TOTP") if env.get("AUTHSERVER_REQUIRE_TOTP") else not DEMO
+ADMIN_PASSWORD_SIGN_IN = env.flag("AUTHSERVER_ADMIN_PASSWORD_SIGN_IN")
 WORKERS = env.number("AUTHSERVER_WORKERS", at_least=1)
 THREADS = env.number("AUTHSERVER_THREADS", at_least=1)
 if DEMO and not DEMO_UPSTREAM_CLIENT_SECRET:
@@ -412,10 +413,12 @@ SOCIAL_AUTH_PIPELINE = (
     "upstream.pipeline.refuse_inactive",
     "upstream.pipeline.refuse_others",
     "upstream.pipeline.refuse_second_account",
+    "authserver.console.arrival.refuse_without_role",  # before anybody is made
     "upstream.pipeline.create_user",
     "social_core.pipeline.social_auth.associate_user",
     "upstream.pipeline.update_profile",
     "upstream.pipeline.keep_tokens",
+    "authserver.console.arrival.enter",
 )
 
 UPSTREAM_TEST_VIEW = "authserver.console.providers.sign_in_test.finish"

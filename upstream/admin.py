@@ -33,9 +33,9 @@ class IdentityAdmin(ReadOnlyAdmin):
 class VisitAdmin(ReadOnlyAdmin):
     """A row is named by the hash of its `state`, so no link leads to one."""
 
-    list_display = ("created_at", "leads_to", "purpose", "outcome", "user_id", "expires_at", "claimed_at")
+    list_display = ("created_at", "leads_to", "purpose", "outcome", "reason", "user_id", "expires_at", "claimed_at")
     list_display_links = None
-    fields = ("created_at", "provider", "purpose", "outcome", "user_id", "expires_at", "claimed_at", "scopes")
+    fields = ("created_at", "provider", "purpose", "outcome", "reason", "user_id", "expires_at", "claimed_at", "scopes")
     list_filter = ("purpose", "outcome")
     list_select_related = ("provider",)
     ordering = ("-expires_at",)

@@ -52,7 +52,8 @@ def prepared(visit: Visit, state: str, data: Mapping[str, str], request: HttpReq
         redirect_uri=visit.redirect_uri,
         scopes=tuple(visit.scopes),
         purpose=visit.purpose,
-        only_user=visit.user_id if visit.purpose == Visit.Purpose.SIGN_IN else None,
+        only_user=visit.user_id if visit.purpose in {Visit.Purpose.SIGN_IN, Visit.Purpose.CONSOLE} else None,
+        begun_at=visit.created_at,
     )
     strategy = ProviderStrategy(request=request, provider=provider, transaction=transaction, data=data)
     backend = strategy.provider_backend()

@@ -79,12 +79,19 @@ class Visit(models.Model):
     Only the state's hash is kept; PKCE verifier and nonce are derived from the state and our secret key, so a copy of
     the database cannot finish anybody's sign-in. `language` is the one that the app asked for, if it did. A test is an
     operator's (`user_id`), and `browser_hash` then stands for the console session too: it ends there, and keeps nothing.
+    `reason` says in a word why nothing came of it (`UpstreamError.reason`).
     """
 
     class Purpose(models.TextChoices):
         SIGN_IN = "sign_in", _("sign in")
         CONNECT = "connect", _("connect")
         TEST = "test", _("test")
+        CONSOLE = "console", _("sign in to the console")
+
+        @property
+        def wants_tokens(self) -> bool:
+            """Whether the provider's tokens are asked for, or only who it is."""
+            return self != Visit.Purpose.CONSOLE
 
     class Outcome(models.TextChoices):
         OPEN = "", _("under way")
@@ -109,6 +116,7 @@ class Visit(models.Model):
     expires_at = models.DateTimeField(db_index=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=16, choices=Outcome, default=Outcome.OPEN, blank=True)
+    reason = models.CharField(max_length=64, blank=True)
 
     def __str__(self) -> str:
         return f"{self.purpose} at {self.provider_id}"

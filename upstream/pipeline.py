@@ -99,7 +99,7 @@ def update_profile(
     backend: ProviderBackend, response: Mapping[str, Any], user: User, is_new: bool = False, **kwargs: Any
 ) -> None:
     """Name and verified address as the provider has them now. Connecting another account does not rename anybody."""
-    if is_new or backend.transaction.purpose != Visit.Purpose.SIGN_IN:
+    if is_new or backend.transaction.purpose == Visit.Purpose.CONNECT:
         return
     person = backend.identity(response)
     changed = {
@@ -116,8 +116,11 @@ def update_profile(
 def keep_tokens(backend: ProviderBackend, uid: str, user: User, **kwargs: Any) -> None:
     """The pristine token answer goes into the vault.
 
-    Except where a sign-in brought fewer scopes than a live credential has: other sessions were promised those.
+    Except where a sign-in brought fewer scopes than a live credential has: other sessions were promised those. And except
+    where nobody asked for tokens.
     """
+    if not Visit.Purpose(backend.transaction.purpose).wants_tokens:
+        return
     now = timezone.now()
     tokens = answers.token_set(backend.provider, backend.token_answer, requested=backend.transaction.scopes, now=now)
     if backend.transaction.purpose == Visit.Purpose.SIGN_IN:

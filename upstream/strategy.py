@@ -11,6 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -47,6 +48,7 @@ class Transaction:
     hints: Mapping[str, str] = field(default_factory=dict)
     renewable: bool = False
     only_user: UUID | None = None
+    begun_at: datetime | None = None
 
     @property
     def state_hash(self) -> str:

@@ -97,7 +97,7 @@ def _failed(visit: Visit, error: UpstreamError) -> HttpResponse:
         outcome, result = _NOT_ALLOWED.get(error.reason, Visit.Outcome.NOT_ALLOWED), "refused"
     else:
         outcome, result = Visit.Outcome.FAILED, "failed"
-    visits.finish(visit, outcome)
+    visits.finish(visit, outcome, reason=error.reason)
     _record(visit, result, error.reason, None)
     return _back(visit)
 

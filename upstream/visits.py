@@ -29,6 +29,7 @@ MAX_LIFETIME_SECONDS = 600
 STATE = re.compile(r"[A-Za-z0-9_-]{43}")
 STATE_HASH = re.compile(r"[0-9a-f]{64}")
 _MAX_HINT = 255
+_OFFLINE = "offline_access"
 
 
 def begin(
@@ -47,6 +48,7 @@ def begin(
     ui_locales: str = "",
     language: str = "",
     max_age: int | None = None,
+    acr_values: str = "",
 ) -> str:
     """Note the visit and answer the URL at the provider to send the browser to.
 
@@ -62,21 +64,21 @@ def begin(
         raise UpstreamError("provider_disabled", provider=provider.name)
     if purpose == Visit.Purpose.SIGN_IN and not provider.sign_in:
         raise UpstreamError("sign_in_not_offered", provider=provider.name)
-    if purpose != Visit.Purpose.SIGN_IN and user_id is None:
+    if purpose in {Visit.Purpose.CONNECT, Visit.Purpose.TEST} and user_id is None:
         raise ValueError("a visit to connect, and a test, is somebody's")
     if not _is_ours(return_path):
         raise ValueError("return_path leaves our origin")
-    held = () if is_test else _held(provider, user_id)
-    hints = {"login_hint": login_hint, "prompt": prompt, "ui_locales": ui_locales}
+    held = () if is_test or not purpose.wants_tokens else _held(provider, user_id)
+    hints = {"login_hint": login_hint, "prompt": prompt, "ui_locales": ui_locales, "acr_values": acr_values}
     if max_age is not None:
         hints["max_age"] = str(max_age)
     transaction = Transaction(
         state=secrets.token_urlsafe(32),
         redirect_uri=callback_url(provider),
-        scopes=_scopes(provider, held, scopes),
+        scopes=_scopes(provider, held, scopes, purpose),
         purpose=purpose,
         hints={name: value[:_MAX_HINT] for name, value in hints.items() if value},
-        renewable=any(credential.live and credential.refreshable for credential in held),
+        renewable=not purpose.wants_tokens or any(one.live and one.refreshable for one in held),
     )
     backend = ProviderStrategy(request=request, provider=provider, transaction=transaction).provider_backend()
     url: str = backend.auth_url()
@@ -124,18 +126,22 @@ def claim(visit: Visit, *, now: datetime) -> bool:
     return unclaimed.update(claimed_at=now) == 1
 
 
-def finish(visit: Visit, outcome: Visit.Outcome, user_id: UUID | None = None) -> None:
+def finish(visit: Visit, outcome: Visit.Outcome, user_id: UUID | None = None, *, reason: str = "") -> None:
     """Note what became of it, and who came of it, for whoever sent the person."""
-    Visit.objects.filter(pk=visit.pk).update(outcome=outcome, user_id=user_id or visit.user_id)
+    Visit.objects.filter(pk=visit.pk).update(outcome=outcome, user_id=user_id or visit.user_id, reason=reason[:64])
 
 
 def _held(provider: Provider, user_id: UUID | None) -> Sequence[CredentialState]:
     return vault().credentials.of_user(user_id, provider.name) if user_id is not None else ()
 
 
-def _scopes(provider: Provider, held: Sequence[CredentialState], asked: Sequence[str]) -> tuple[str, ...]:
+def _scopes(
+    provider: Provider, held: Sequence[CredentialState], asked: Sequence[str], purpose: Visit.Purpose
+) -> tuple[str, ...]:
+    """No refresh token is asked for where only who it is counts."""
     granted = [credential.scopes for credential in held if credential.live]
-    return unique(scopes_of(provider), asked, *granted)
+    scopes = unique(scopes_of(provider), asked, *granted)
+    return scopes if purpose.wants_tokens else tuple(scope for scope in scopes if scope != _OFFLINE)
 
 
 def _is_ours(path: str) -> bool:

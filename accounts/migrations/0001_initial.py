@@ -112,6 +112,12 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ("name", models.CharField(blank=True, max_length=255, verbose_name="name")),
                 ("email", models.EmailField(blank=True, db_index=True, max_length=254, verbose_name="e-mail address")),
+                (
+                    "staff_from_upstream",
+                    models.CharField(
+                        blank=True, editable=False, max_length=32, verbose_name="operator by the groups of"
+                    ),
+                ),
                 ("forgotten_at", models.DateTimeField(blank=True, db_index=True, editable=False, null=True)),
                 (
                     "groups",

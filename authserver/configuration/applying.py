@@ -35,7 +35,7 @@ def apply(file: Path, *, prune: bool = False, dry_run: bool = False, actor: str 
         steps.resources(configuration, report)
         steps.resource_servers(configuration, report)
         steps.clients(configuration, report, problems)
-        steps.policy(configuration, report)
+        steps.policy(configuration, report, problems)
         blocked = apps.apply(configuration, report, actor=actor)
         problems.check(file.name)
         if prune:

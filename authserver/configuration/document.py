@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from authserver.configuration import apps, callers, policy, resources, upstreams
+from authserver.configuration import apps, callers, console, policy, resources, upstreams
 from authserver.configuration.entries import Client, Configuration, Entry, Resource, ResourceServer
 from authserver.configuration.problems import Problems, Refused
 from authserver.configuration.reading import Fields, guess
@@ -35,6 +35,7 @@ def read(file: Path, problems: Problems) -> Configuration:
         revocation=policy.revocation(fields) if (fields := top.fields("revocation")) else None,
         sessions=policy.sessions(fields) if (fields := top.fields("sessions")) else None,
         retention=policy.retention(fields) if (fields := top.fields("retention")) else None,
+        console=console.read(fields) if (fields := top.fields("console")) else None,
     )
     top.done()
     _compare(configuration, problems)
@@ -101,6 +102,10 @@ def check_references(
                 problems.add(
                     upstream.line, f"{upstream.key}.name", wrong, guess(upstream.name, names) if names else "add it"
                 )
+    if (section := configuration.console) and section.upstream and section.upstream not in names:
+        wrong = f"'{section.upstream}' is not an upstream"
+        remedy = guess(section.upstream, names) if names else "add it to `upstreams`"
+        problems.add(section.line, "console.sign_in.upstream", wrong, remedy)
     identifiers = known_resources | {entry.canonical for entry in configuration.resources or () if entry.canonical}
     for server in configuration.resource_servers or ():
         for identifier in server.resources:

@@ -81,6 +81,14 @@ class App(Entry):
 
 
 @dataclass(frozen=True)
+class Console(Entry):
+    """`values` as `authserver.policy.Console` is kept; `upstream` is the one that it names, if any."""
+
+    values: dict[str, Any]
+    upstream: str
+
+
+@dataclass(frozen=True)
 class Configuration:
     """The whole file. A section that is not there is None."""
 
@@ -94,3 +102,4 @@ class Configuration:
     revocation: dict[str, bool] | None
     sessions: dict[str, int] | None
     retention: dict[str, int] | None
+    console: Console | None

@@ -14,14 +14,22 @@ from django.contrib.auth.hashers import check_password
 from django.db.models import Model
 
 from accounts.vault.base import Damaged
-from authserver.configuration.entries import Client, Configuration, Resource, ResourceServer, Secret, Upstream
+from authserver.configuration.entries import (
+    Client,
+    Configuration,
+    Console,
+    Resource,
+    ResourceServer,
+    Secret,
+    Upstream,
+)
 from authserver.configuration.problems import Problems
 from authserver.hashers import hash_secret, new_secret
 from authserver.models import Client as ClientRow
 from authserver.models import Policy, ResourceUpstream
 from authserver.models import Resource as ResourceRow
 from authserver.models import ResourceServer as ResourceServerRow
-from upstream import identities, providers
+from upstream import identities, presets, providers
 from upstream.models import Provider
 
 # Where a table says it differently from the file.
@@ -226,13 +234,16 @@ def _update_client(row: ClientRow, entry: Client, report: Report) -> None:
         report.notes.append(f"client {entry.client_id} is disabled (the console enables it)")
 
 
-def policy(configuration: Configuration, report: Report) -> None:
+def policy(configuration: Configuration, report: Report, problems: Problems) -> None:
+    console = configuration.console
+    _check_second_factor(console, problems)
     sections: dict[str, dict[str, Any] | None] = {
         "lifetimes": configuration.lifetimes,
         "registration": configuration.registration,
         "revocation": configuration.revocation,
         "sessions": configuration.sessions,
         "retention": configuration.retention,
+        "console": None if console is None else console.values,
     }
     row = Policy.objects.filter(pk=1).first() or Policy()
     for name, wanted in sections.items():
@@ -243,6 +254,20 @@ def policy(configuration: Configuration, report: Report) -> None:
         row.save()
         report.changed(
             "policy", name, sorted(key for key in {*wanted, *current} if wanted.get(key) != current.get(key))
+        )
+
+
+def _check_second_factor(console: Console | None, problems: Problems) -> None:
+    """Only a signed ID token says how somebody was asked."""
+    if console is None or not console.values.get("sign_in", {}).get("second_factor"):
+        return
+    upstream = Provider.objects.filter(name=console.upstream).first()
+    if upstream is not None and not presets.of(upstream).is_oidc:
+        problems.add(
+            console.line,
+            "console.sign_in.second_factor",
+            f"is what '{console.upstream}' cannot say: it is not OpenID Connect",
+            "remove it, and the console asks for its own",
         )
 
 

@@ -65,6 +65,19 @@ def refused(request: HttpRequest, username: str, *, reason: str) -> None:
     )
 
 
+def turned_away(request: HttpRequest, user: User | None, *, reason: str, upstream: str) -> None:
+    """Somebody who has shown at an upstream who they are, and may not in."""
+    audit.record(
+        "console.login_failed",
+        outcome="refused",
+        reason=reason,
+        actor=user.get_username() if user else "",
+        user_id=user.pk if user else None,
+        upstream=upstream,
+        address=client_address(request),
+    )
+
+
 def entered(request: HttpRequest, user: User, *, by: str) -> None:
     """Somebody is in; `by` says with what."""
     audit.record(

@@ -28,6 +28,7 @@ from django.utils.translation import gettext_lazy
 from accounts import audit
 from accounts.admin_base import ReadOnlyAdmin, actor
 from accounts.models import AuditEvent
+from authserver.console import threshold
 from authserver.console.receipts import receipt_url
 from authserver.console.trail import export, filters, words
 
@@ -90,6 +91,9 @@ class AuditEventAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
+        listed = f"{reverse('admin:accounts_auditevent_changelist')}?{request.GET.urlencode()}"
+        if asked := threshold.ask_again(request, come_back_to=listed):
+            return asked
         kind = request.POST.get("format", "")
         form = filters.FilterForm(request.GET)
         if kind not in export.FORMATS or not form.is_valid():

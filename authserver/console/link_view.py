@@ -1,7 +1,8 @@
-"""The page behind a one-time link: it asks for a new password, and goes on as every sign-in does."""
+"""The page behind a one-time link: it asks for a new password, where one is taken, and goes on as every sign-in does."""
 
 from __future__ import annotations
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.forms import SetPasswordForm
 from django.http import HttpRequest, HttpResponse
@@ -12,9 +13,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts import audit
-from accounts.models import User
 from authserver.addresses import client_address
-from authserver.console import links, threshold
+from authserver.console import links, threshold, upstream_door
 
 
 @never_cache
@@ -24,12 +24,15 @@ def link_view(request: HttpRequest, token: str) -> HttpResponse:
     user = links.follow(token)
     if user is None:
         return _over(request)
-    form: SetPasswordForm[User] = SetPasswordForm(user, request.POST if request.method == "POST" else None)
+    asks_password = upstream_door.takes_password_of(user)
+    data = request.POST if request.method == "POST" else None
+    form = SetPasswordForm(user, data) if asks_password else forms.Form(data)
     if not form.is_valid():
-        context = {**admin.site.each_context(request), "title": _("Choose a password"), "subtitle": None,
-                   "form": form, "username": user.get_username()}  # fmt: skip
+        title = _("Choose a password") if asks_password else _("Sign in once")
+        context = {**admin.site.each_context(request), "title": title, "subtitle": None,
+                   "form": form, "username": user.get_username(), "asks_password": asks_password}  # fmt: skip
         return TemplateResponse(request, "admin/link.html", context)
-    if not links.use(user, form.cleaned_data["new_password1"]):
+    if not links.use(user, form.cleaned_data.get("new_password1")):
         return _over(request)
     audit.record("console.link_used", actor=user.get_username(), user_id=user.pk, address=client_address(request))
     return threshold.first_step_done(request, user, reverse("admin:index"), by="link")

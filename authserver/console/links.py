@@ -2,7 +2,8 @@
 
 Nothing is stored. A link is signed (`SECRET_KEY`), lasts fifteen minutes, and names the state of the account that it was
 made for: its password's hash and its last sign-in. Using it changes the password in one conditional statement, so that
-of two who follow it one gets in; and whatever else changes the account ends it too.
+of two who follow it one gets in; and whatever else changes the account ends it too. Where the console takes no password
+of them, what is stored afterwards is one that nobody can type.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ def follow(unverified_token: str) -> User | None:
     return user
 
 
-def use(user: User, new_password: str) -> bool:
-    """Whether this was the one that used it up. `user` is what `follow` gave, and has the new password afterwards."""
+def use(user: User, new_password: str | None) -> bool:
+    """Whether this was the one that used it up. `user` is what `follow` gave, and has the new password afterwards, if any."""
     as_it_was = User.objects.filter(
         pk=user.pk, password=user.password, last_login=user.last_login, is_active=True, is_staff=True
     )

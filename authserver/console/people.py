@@ -43,10 +43,10 @@ class PersonAdmin(EndsSessionsMixin, ConsoleAdmin, UserAdmin):  # type: ignore[t
     ordering = ("username",)
     fieldsets = (
         (None, {"fields": ("id", "username", "name", "email", "has_password")}),
-        (_("Access"), {"fields": ("is_active", *POWERS)}),
+        (_("Access"), {"fields": ("is_active", *POWERS, "staff_from_upstream")}),
         (_("Dates"), {"fields": ("last_login", "date_joined")}),
     )
-    readonly_fields = ("id", "has_password", "last_login", "date_joined")
+    readonly_fields = ("id", "has_password", "staff_from_upstream", "last_login", "date_joined")
 
     @admin.display(boolean=True, description=_("has a password"))
     def has_password(self, person: User) -> bool:
@@ -61,10 +61,32 @@ class PersonAdmin(EndsSessionsMixin, ConsoleAdmin, UserAdmin):  # type: ignore[t
             return False
         return super().has_change_permission(request, obj)
 
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """A new person's form takes a password in, and a superuser's gives powers away."""
+        asks = object_id is None or (request.method == "POST" and request.user.is_superuser)
+        allowed = self.has_add_permission(request) if object_id is None else self.has_change_permission(request)
+        if asks and allowed and (asked := threshold.ask_again(request)):
+            return asked
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002 - Django's name for it
+        """Somebody else's password is a secret taken in."""
+        if self.has_change_permission(request) and (asked := threshold.ask_again(request)):
+            return asked
+        return super().user_change_password(request, id, form_url)
+
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return False
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        if {"is_staff", "is_superuser"}.intersection(form.changed_data):
+            obj.staff_from_upstream = ""  # by hand from now on
         super().save_model(request, obj, form, change)
         if change and not obj.is_active and "is_active" in form.changed_data:
             browser_sessions.end_all(obj.pk)

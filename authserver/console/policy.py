@@ -1,4 +1,4 @@
-"""Lifetimes and registration: the configuration file's, shown."""
+"""The configuration file's sections about the whole server, shown."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ from authserver.models import Policy
 class PolicyAdmin(ReadOnlyAdmin):
     """What differs from the defaults. `manage.py apply_config` changes it."""
 
-    list_display = ("__str__", "lifetimes", "registration", "revocation", "sessions", "retention")
-    fields = ("lifetimes", "registration", "revocation", "sessions", "retention")
+    fields = ("lifetimes", "registration", "revocation", "sessions", "retention", "console")
+    list_display = ("__str__", *fields)

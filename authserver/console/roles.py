@@ -24,6 +24,11 @@ class Role(StrEnum):
     OPERATOR = "operator"
     SECURITY_ADMINISTRATOR = "security administrator"
 
+    @property
+    def key(self) -> str:
+        """As the configuration file names it."""
+        return self.value.replace(" ", "_")
+
 
 @dataclass(frozen=True)
 class Power:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from accounts.admin_base import ReadOnlyAdmin
 from authserver import second_factor
+from authserver.console import threshold
 from authserver.models import Authenticator, RecoveryCode
 
 
@@ -22,6 +25,14 @@ class AuthenticatorAdmin(ReadOnlyAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Authenticator | None = None) -> bool:
         return bool(request.user.is_superuser)
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Whoever has the password then enrols a phone of their own."""
+        if self.has_delete_permission(request) and (asked := threshold.ask_again(request)):
+            return asked
+        return super().delete_view(request, object_id, extra_context)
 
     def delete_model(self, request: HttpRequest, obj: Authenticator) -> None:
         second_factor.remove(obj.user)

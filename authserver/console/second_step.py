@@ -58,7 +58,7 @@ def code_view(request: HttpRequest) -> HttpResponse:
         except ValidationError as wrong:
             form.add_error(None, wrong)
         else:
-            threshold.let_in(request, user, authenticator, by=f"{waiting.by} and {by}")
+            threshold.let_in(request, user, authenticator, by=f"{waiting.by} and {by}", via=waiting.via)
             if by == "recovery code":
                 audit.record("console.recovery_code_used", actor=user.get_username(), user_id=user.pk,
                              address=client_address(request), left=second_factor.recovery_codes_left(user))  # fmt: skip
@@ -93,7 +93,7 @@ def authenticator_view(request: HttpRequest) -> HttpResponse:
         except ValidationError as wrong:
             form.add_error(None, wrong)
         else:
-            _enrolled(request, user, begun, first_step=waiting.by if waiting else None)
+            _enrolled(request, user, begun, waiting)
             shown = {"codes": codes, "next": next_url}
             return _page(request, "admin/recovery_codes.html", _("Keep your recovery codes"), shown)
     key = second_factor.key_of(begun)
@@ -124,13 +124,16 @@ def _confirm(request: HttpRequest, user: User, begun: Authenticator, typed: str)
     return codes
 
 
-def _enrolled(request: HttpRequest, user: User, authenticator: Authenticator, *, first_step: str | None) -> None:
+def _enrolled(
+    request: HttpRequest, user: User, authenticator: Authenticator, waiting: threshold.Between | None
+) -> None:
     """In with it, so that the page that shows the codes is the last of this sign-in."""
     request.session.pop(BEGUN, None)
     address = client_address(request)
     audit.record("console.authenticator_added", actor=user.get_username(), user_id=user.pk, address=address)
-    if first_step:
-        threshold.let_in(request, user, authenticator, by=f"{first_step} and new authenticator")
+    if waiting:
+        by = f"{waiting.by} and new authenticator"
+        threshold.let_in(request, user, authenticator, by=by, via=waiting.via)
     else:
         django_otp.login(request, authenticator)
         threshold.proved(request)

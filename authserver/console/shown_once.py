@@ -26,7 +26,7 @@ else:
 
 
 class AskedAgainMixin(Base):
-    """For rows whose making, and whose saving, may give a secret away or take one in."""
+    """For rows whose making, and whose saving, may give a secret or a power away, or take a secret in."""
 
     def changeform_view(
         self,

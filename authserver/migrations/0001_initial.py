@@ -163,6 +163,7 @@ class Migration(migrations.Migration):
                 ("revocation", models.JSONField(blank=True, default=dict)),
                 ("sessions", models.JSONField(blank=True, default=dict)),
                 ("retention", models.JSONField(blank=True, default=dict)),
+                ("console", models.JSONField(blank=True, default=dict)),
             ],
             options={
                 "verbose_name_plural": "policy",

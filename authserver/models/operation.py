@@ -60,6 +60,7 @@ class Policy(models.Model):
     revocation = models.JSONField(default=dict, blank=True)
     sessions = models.JSONField(default=dict, blank=True)
     retention = models.JSONField(default=dict, blank=True)
+    console = models.JSONField(default=dict, blank=True)
 
     class Meta:
         verbose_name_plural = _("policy")

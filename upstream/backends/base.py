@@ -51,7 +51,7 @@ class ProviderBackend(_Base):
     ID_KEY = "subject"
     LEGACY_ID_KEYS = ()
     HINTS: Sequence[str] = ()
-    """Which of login_hint, prompt, ui_locales and max_age the provider understands."""
+    """Which of login_hint, prompt, ui_locales, max_age and acr_values the provider understands."""
 
     def __init__(self, strategy: ProviderStrategy, redirect_uri: str | None = None) -> None:
         self.provider: Provider = strategy.provider

@@ -32,7 +32,7 @@ class OidcBackend(ProviderBackend, OpenIdConnectAuth[Any]):
     USE_NONCE = True
     DEFAULT_USE_PKCE = True
     JWT_LEEWAY = LEEWAY_SECONDS
-    HINTS = ("login_hint", "prompt", "ui_locales", "max_age")
+    HINTS = ("login_hint", "prompt", "ui_locales", "max_age", "acr_values")
     SUBJECT_CLAIM = "sub"
 
     def setting(self, name: str, default: Any = None) -> Any:

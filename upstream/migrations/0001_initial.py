@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
             name='Visit',
             fields=[
                 ('state_hash', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('purpose', models.CharField(choices=[('sign_in', 'sign in'), ('connect', 'connect'), ('test', 'test')], max_length=16)),
+                ('purpose', models.CharField(choices=[('sign_in', 'sign in'), ('connect', 'connect'), ('test', 'test'), ('console', 'sign in to the console')], max_length=16)),
                 ('browser_hash', models.CharField(max_length=64)),
                 ('user_id', models.UUIDField(blank=True, null=True)),
                 ('scopes', models.JSONField(default=list)),
@@ -62,6 +62,7 @@ class Migration(migrations.Migration):
                 ('expires_at', models.DateTimeField(db_index=True)),
                 ('claimed_at', models.DateTimeField(blank=True, null=True)),
                 ('outcome', models.CharField(blank=True, choices=[('', 'under way'), ('done', 'done'), ('access_denied', 'the person declined'), ('not_allowed', 'not let in'), ('in_use', "somebody else's account"), ('another_account', 'another account is connected'), ('another_person', 'somebody else signed in'), ('server_error', 'failed')], default='', max_length=16)),
+                ('reason', models.CharField(blank=True, max_length=64)),
                 ('provider', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='visits', to='upstream.provider')),
             ],
         ),

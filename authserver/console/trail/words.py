@@ -47,6 +47,7 @@ WORDS = {
     "console.login": _("An operator signed in to the console"),
     "console.login_failed": _("An attempt to sign in to the console failed"),
     "console.recovery_code_used": _("An operator used a recovery code"),
+    "console.roles_changed": _("The groups of an upstream changed what an operator may do"),
     "console.sign_in_tested": _("An operator tested a sign-in at an upstream"),
     "registration.token_created": _("An initial access token was made"),
     "registration.token_revoked": _("An initial access token was revoked"),
