@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from threading import Lock
+from typing import Any
 
 from authserver.models import Policy
 
@@ -143,5 +144,13 @@ def from_row(row: Policy) -> CurrentPolicy:
         revocation=replace(Revocation(), **row.revocation),
         sessions=replace(Sessions(), **row.sessions),
         retention=replace(Retention(), **row.retention),
-        console=Console(**{name: UpstreamSignIn(**section) for name, section in row.console.items()}),
+        console=Console(**{name: _sign_in(section) for name, section in row.console.items()}),
     )
+
+
+def _sign_in(section: dict[str, Any]) -> UpstreamSignIn:
+    lists = {
+        name: {key: tuple(values) for key, values in section.get(name, {}).items()}
+        for name in ("roles", "second_factor")
+    }
+    return UpstreamSignIn(**{**section, **lists})

@@ -17,11 +17,12 @@ def in_force(
     revocation: dict[str, bool] | None = None,
     sessions: dict[str, int] | None = None,
     retention: dict[str, int] | None = None,
+    console: dict[str, Any] | None = None,
     **registration: Any,
 ) -> Iterator[None]:
     """Policy as `apply_config` stores it: what differs from the defaults. Needs the database."""
     sections = {"lifetimes": lifetimes or {}, "registration": registration, "revocation": revocation or {},
-                "sessions": sessions or {}, "retention": retention or {}}  # fmt: skip
+                "sessions": sessions or {}, "retention": retention or {}, "console": console or {}}  # fmt: skip
     Policy.objects.update_or_create(pk=1, defaults=sections)
     policy.forget()
     try:

@@ -18,7 +18,7 @@ from oauth2_provider.settings import oauth2_settings
 from authserver import conf
 from authserver.keys.database import DatabaseSigner
 from authserver.keys.material import generate, to_pem
-from authserver.models import SigningKey
+from authserver.models import Policy, SigningKey
 from upstream.models import Provider
 
 RANDOM_KEY = bytes(range(32))
@@ -191,6 +191,15 @@ def test_a_connection_for_each_request_is_warned_about(monkeypatch: pytest.Monke
 @pytest.mark.django_db
 @pytest.mark.usefixtures("production")
 class TestRows:
+    def test_a_console_that_nobody_can_sign_in_to_is_warned_about(self, settings: Any) -> None:
+        settings.ADMIN_PASSWORD_SIGN_IN = False
+        assert found(databases=["default"]) == ["authserver.W008"]
+        provider = Provider.objects.create(name="corp", type="oidc", client_id="c", enabled=False)
+        Policy.objects.create(console={"sign_in": {"upstream": "corp", "groups_claim": "groups", "roles": {}}})
+        assert found(databases=["default"]) == ["authserver.W009"]
+        Provider.objects.filter(pk=provider.pk).update(enabled=True)
+        assert found(databases=["default"]) == []
+
     def test_a_signing_key_that_does_not_open_is_an_error(self) -> None:
         DatabaseSigner().ping()
         assert found(databases=["default"]) == []

@@ -79,6 +79,31 @@ def test_the_whole_file_is_stored_as_the_server_reads_it(write: Write) -> None:
     assert (current.registration.mode, current.registration.cimd.allowed_hosts) == ("approval", ("*.example.com",))
 
 
+def test_how_operators_come_in_is_stored_and_taken_back(write: Write) -> None:
+    text = (
+        WHOLE
+        + """
+    console:
+      sign_in:
+        upstream: github
+        groups_claim: teams
+        roles: {security_administrator: [admins], operator: []}
+"""
+    )
+    assert "~ policy console: sign_in" in run(write(text))
+    chosen = policy.current().console.sign_in
+    assert chosen is not None
+    assert (chosen.upstream, chosen.groups_claim, chosen.roles) == (
+        "github",
+        "teams",
+        {"security_administrator": ("admins",)},
+    )
+    assert run(write(text)) == ["config.yaml: nothing to change"]
+    assert "note: policy console is not in the file; kept (--prune removes it)" in run(write(WHOLE))
+    assert "~ policy back to the defaults: console" in run(write(WHOLE), "--prune")
+    assert policy.current().console.sign_in is None
+
+
 def test_secrets_are_sealed_or_hashed_and_labelled_with_where_they_came_from(write: Write) -> None:
     apply(write(WHOLE))
     github, server = Provider.objects.get(), ResourceServer.objects.get()

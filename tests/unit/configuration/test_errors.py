@@ -36,6 +36,17 @@ SERVER = """
         resources: [https://mcp.example.com/mcp]
 """
 
+CONSOLE = (
+    OIDC
+    + """
+    console:
+      sign_in:
+        upstream: idp
+        groups_claim: groups
+        roles: {operator: [on-call], viewer: [everybody]}
+"""
+)
+
 # What stands in the file; the line, the key and the words of the message.
 WRONG = {
     "a misspelt section": ("upstream: []", 1, "upstream: is not a key here", "did you mean 'upstreams'?"),
@@ -230,6 +241,70 @@ WRONG = {
         1,
         "allowed_hosts[0]: is not a host",
         "write `example.com`",
+    ),
+    "a console without an upstream": (
+        CONSOLE.replace("upstream: idp", ""),
+        11,
+        "console.sign_in.upstream: is missing",
+        "add `upstream:`",
+    ),
+    "a console with an unknown upstream": (
+        CONSOLE.replace("upstream: idp", "upstream: idq"),
+        10,
+        "console.sign_in.upstream: 'idq' is not an upstream",
+        "did you mean 'idp'?",
+    ),
+    "no claim of groups": (CONSOLE.replace("groups_claim: groups", ""), 10, "groups_claim: is missing", "add"),
+    "an unknown role": (
+        CONSOLE.replace("viewer", "superuser"),
+        12,
+        "roles.superuser: is not a key here",
+        "choose from",
+    ),
+    "a role with a space": (
+        CONSOLE.replace("viewer", "security administrator"),
+        12,
+        "is not a key here",
+        "did you mean 'security_administrator'?",
+    ),
+    "a group that is no list": (CONSOLE.replace("[on-call]", "on-call"), 12, "operator: is not a list", "[a, b]"),
+    "a group of two roles": (
+        CONSOLE.replace("everybody", "on-call"),
+        12,
+        "roles.operator: 'on-call' is named for viewer as well",
+        "keep the higher role",
+    ),
+    "no group at all": (
+        CONSOLE.replace("{operator: [on-call], viewer: [everybody]}", "{viewer: []}"),
+        12,
+        "roles: names no group",
+        "write `roles: {operator: [a-group]}`",
+    ),
+    "a second factor in a word": (CONSOLE + "        second_factor: upstream", 13, "is not a mapping", "key: value"),
+    "a second factor that nothing says": (
+        CONSOLE + "        second_factor: {amr: []}",
+        13,
+        "second_factor: names no value of `amr` or `acr`",
+        "the console asks for its own",
+    ),
+    "a second factor by another claim": (
+        CONSOLE + "        second_factor: {mfa: [yes]}",
+        13,
+        "second_factor.mfa: is not a key here",
+        "choose from: acr, amr",
+    ),
+    "a second factor of no OpenID Connect": (
+        CONSOLE.replace("type: oidc", "type: github").replace("issuer: https", "display_name: https")
+        + "        second_factor: {amr: [mfa]}",
+        10,
+        "is what 'idp' cannot say: it is not OpenID Connect",
+        "the console asks for its own",
+    ),
+    "another way into the console": (
+        "console: {signin: {}}",
+        1,
+        "signin: is not a key here",
+        "did you mean 'sign_in'?",
     ),
     "an unknown variable": (OIDC.replace("us\n", "${HOME}\n"), 4, "${HOME} is not a variable", "AUTHSERVER_ISSUER"),
 }

@@ -6,13 +6,15 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group
 from django.db.models import Model
 from django.test import Client as Http
 
 from accounts.models import AuditEvent, TokenSession, User
 from authserver import second_factor
 from authserver.console import threshold
-from authserver.models import App, Client, InitialAccessToken, Resource, ResourceServer, SigningKey
+from authserver.models import App, Authenticator, Client, InitialAccessToken, Resource, ResourceServer, SigningKey
 from tests.unit.console.conftest import Everything, browser
 from tests.unit.console.crawl import ROOT
 from tests.unit.console.test_second_factor import Phone
@@ -46,11 +48,26 @@ def of(model: type[Model]) -> str:
     return f"{ROOT}{model._meta.app_label}/{model._meta.model_name}/"
 
 
+def name(model: type[Model], page: str) -> str:
+    """Of the address, as Django has it."""
+    named = {"password": "auth_user_password_change", "new-secret": f"{stem(model)}_new_secret"}
+    last = page.rstrip("/").rpartition("/")[2]
+    return named.get(last, f"{stem(model)}_{last}")
+
+
+def stem(model: type[Model]) -> str:
+    return f"{model._meta.app_label}_{model._meta.model_name}"
+
+
 def action(model: type[Model], name: str) -> tuple[str, dict[str, str]]:
     return of(model), {"action": name, "confirmed": "1", "reason": "because"}
 
 
-PAGES = [
+PAGES: list[tuple[type[Model], str]] = [
+    (User, "add/"),
+    (User, "{}/password/"),
+    (Group, "add/"),
+    (Authenticator, "{}/delete/"),
     (SigningKey, "rotate/"),
     (SigningKey, "{}/revoke/"),
     (Client, "{}/new-secret/"),
@@ -68,7 +85,34 @@ PAGES = [
     (Resource, "{}/revoke/"),
 ]
 ACTIONS = [(TokenSession, "revoke_selected"), (User, "forget"), (App, "block")]
-SAVED = [(Client, {}), (ResourceServer, {}), (Provider, {}), (App, {"state": "blocked"})]
+SAVED = [
+    (Client, {}),
+    (ResourceServer, {}),
+    (Provider, {}),
+    (App, {"state": "blocked"}),
+    (User, {}),
+    (Group, {}),
+    (InitialAccessToken, {}),
+]
+EXPORT: tuple[type[Model], str] = (AuditEvent, "export/")
+UNASKED = {
+    "accounts_tokensession_revoke": "one session: that has to be quick",
+    "authserver_resource_connect": "it is only looked at",
+    "upstream_provider_test_connection": "it changes nothing",
+    "auth_group_delete": "powers go, and none is given",
+    "authserver_resource_add": "no secret is in it",
+    "authserver_resource_change": "no secret is in it",
+}
+"""Everything else that an operator can post to, with the reason why it asks nothing."""
+UNASKED_ACTIONS = {
+    (App, "approve"): "it can be taken back",
+    (App, "verify"): "it can be taken back",
+    (Client, "disable"): "an emergency's",
+    (Client, "enable"): "it can be taken back",
+    (InitialAccessToken, "revoke"): "one token, and nothing that was registered with it",
+    (Group, "delete_selected"): "powers go, and none is given",
+    (Authenticator, "delete_selected"): "it is not offered",
+}
 
 
 @pytest.mark.parametrize(("model", "page"), PAGES)
@@ -100,6 +144,50 @@ def test_looking_asks_nothing_and_saving_does(
     url = f"{of(model)}{everything.of(model).pk}/change/"
     assert http.get(url).status_code == 200
     assert http.post(url, {**form, "_save": "1"})["Location"].startswith(CONFIRM)
+
+
+def test_whatever_is_posted_to_asks_first_or_is_known_not_to(http: Http, everything: Everything) -> None:
+    """A page or an action that is added is to be put down above, in one list or the other."""
+    forms: list[tuple[type[Model], str]] = [(model, "{}/change/") for model, _form in SAVED]
+    asked = {name(model, page) for model, page in [*PAGES, EXPORT, *forms]}
+    request = http.get(ROOT).wsgi_request
+    asks: set[str] = set()
+    asks_not: set[str] = set()
+    for model, model_admin in admin.site._registry.items():
+        key = str(everything.of(model).pk)
+        for pattern in model_admin.get_urls():
+            url_name = getattr(pattern, "name", None)
+            if url_name is None or url_name.endswith(("_changelist", "_history")):
+                continue
+            if url_name.endswith("_add") and not model_admin.has_add_permission(request):
+                continue
+            route = str(pattern.pattern).replace("<path:object_id>", key).replace("<id>", key)
+            answer = http.post(of(model) + route, {"format": "csv", "state": "blocked"})
+            if answer.status_code in {403, 404}:
+                continue  # nobody's
+            (asks if answer.get("Location", "").startswith(CONFIRM) else asks_not).add(url_name)
+    assert asks == asked
+    assert asks_not == set(UNASKED)
+
+
+def test_every_action_of_a_list_asks_first_or_is_known_not_to(http: Http, everything: Everything) -> None:
+    request = http.get(ROOT).wsgi_request
+    offered = {(model, name) for model, one in admin.site._registry.items() for name in one.get_actions(request)}
+    assert offered <= set(ACTIONS) | set(UNASKED_ACTIONS), "say in one of them whether it asks"
+    assert set(ACTIONS) <= offered
+
+
+def test_exporting_asks_first_and_comes_back_to_the_list_with_its_filters(http: Http, everything: Everything) -> None:
+    page = f"{of(AuditEvent)}?event=tests.happened"
+    answer = http.post(f"{of(AuditEvent)}export/?event=tests.happened", {"format": "csv"})
+    assert answer["Location"] == f"{CONFIRM}?{urlencode({'next': page})}"
+    assert not AuditEvent.objects.filter(event__startswith="audit.export").exists()
+    assert http.post(answer["Location"], {"password": PASSWORD})["Location"] == page
+    listed = http.get(page).content.decode()
+    assert "What you wanted to do has not been done yet" in listed
+    assert f'action="{of(AuditEvent)}export/?event=tests.happened"' in listed
+    exported = http.post(f"{of(AuditEvent)}export/?event=tests.happened", {"format": "csv"})
+    assert b"tests.happened" in b"".join(exported.streaming_content)  # type: ignore[attr-defined]  # it streams
 
 
 def test_one_session_is_revoked_without_being_asked_again(http: Http, everything: Everything) -> None:
