@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.browser.inspection import inspect, watch
+from tests.conftest import StartServer
 from tests.harness.oauth import OAuthClient
 from tests.harness.person import Person
 from tests.harness.server import Server
@@ -99,4 +102,38 @@ def test_a_developer_copies_how_to_connect(console: Page, demo_server: Server) -
     console.get_by_role("link", name="How to connect").click()
     assert f'"{demo_server.issuer}"' in console.get_by_role("region", name="FastMCP").inner_text()
     assert inspect(console) == []
+    assert complaints == []
+
+
+def test_an_operator_turns_a_signing_key_over(page: Page, start_server: StartServer) -> None:
+    server = start_server()  # of their own: what signs is everybody's
+    complaints = watch(signed_in(page, server))
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(f"{server.issuer}/admin/authserver/signingkey/")
+    assert page.locator("#result_list tbody tr").count() == 1
+    assert inspect(page) == []
+    page.get_by_role("link", name="Rotate").click()
+    page.get_by_role("button", name="Rotate").wait_for()
+    assert inspect(page) == []
+    page.get_by_role("button", name="Rotate").click()
+    page.get_by_text("is published. It takes over in").wait_for()
+    assert page.locator("#result_list tbody tr").count() == 2
+    published = page.request.get(f"{server.issuer}/.well-known/jwks.json").json()["keys"]
+    assert len(published) == 2
+    assert complaints == []
+
+
+def test_an_operator_exports_what_the_trail_says_of_one_event(console: Page, demo_server: Server) -> None:
+    complaints = watch(console)
+    console.emulate_media(reduced_motion="reduce")
+    console.goto(f"{demo_server.issuer}/admin/accounts/auditevent/?event=console.login")
+    assert inspect(console) == []
+    with console.expect_download() as download:
+        console.get_by_role("button", name="Export as CSV").click()
+    with Path(download.value.path()).open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert re.fullmatch(r"audit-\d{8}T\d{6}Z\.csv", download.value.suggested_filename)
+    assert {(row["event"], row["actor"], row["reason"]) for row in rows} == {("console.login", "admin", "password")}
+    console.goto(f"{demo_server.issuer}/admin/accounts/auditevent/?event=audit.exported")
+    console.locator("#result_list").get_by_text("The audit trail was exported").wait_for()
     assert complaints == []
