@@ -28,6 +28,9 @@ from authserver.models import Authenticator
 
 PENDING = "console_pending"
 PENDING_SECONDS = 600
+ENTERED = "console_entered_at"
+LONGEST_SECONDS = 12 * 3600
+"""Whatever the lifetime of browser sessions is: an upstream's groups are read at the door."""
 PROVED = "console_proved_at"
 RECENT_SECONDS = 600
 UPSTREAM_SECOND_FACTOR = "console_upstream_second_factor"
@@ -70,7 +73,7 @@ def asked_of(user: User) -> bool:
 def crossed(request: HttpRequest) -> bool:
     """Whether this signed-in operator came in here and has shown all that is asked of them, in this browser session."""
     user: Any = request.user
-    if PROVED not in request.session:
+    if not 0 <= time.time() - request.session.get(ENTERED, 0) <= LONGEST_SECONDS:
         return False
     upstream = request.session.get(IN_CONSOLE_WITH)
     if upstream is not None and not upstream_door.leads_in(upstream):
@@ -118,11 +121,12 @@ def let_in(
     request: HttpRequest, user: User, authenticator: Authenticator | None, *, by: str, via: Via | None = None
 ) -> None:
     """Into a new browser session. `by` says with what, for the audit trail."""
-    for earlier in (PENDING, PROVED, IN_CONSOLE_WITH, UPSTREAM_SECOND_FACTOR):
+    for earlier in (PENDING, IN_CONSOLE_WITH, UPSTREAM_SECOND_FACTOR):
         request.session.pop(earlier, None)
     if via is not None and request.session.get(SIGNED_IN_WITH) != via.upstream:
         request.session.flush()  # it names one session of one upstream
     login(request, user, backend=BACKEND)
+    request.session[ENTERED] = time.time()
     proved(request)
     if via is not None:
         _came_from(request, via)

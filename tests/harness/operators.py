@@ -14,6 +14,6 @@ def signed_in(user: User) -> Http:
     http = Http()
     http.force_login(user)
     session = http.session
-    session[threshold.PROVED] = time.time()
+    session[threshold.ENTERED] = session[threshold.PROVED] = time.time()
     session.save()
     return http

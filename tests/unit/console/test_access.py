@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.test import Client as Http
 
 from accounts.models import BrowserSession, TokenSession, User
+from authserver.console import threshold
 from authserver.models import Client, IDToken, ResourceServer
 from tests.unit.console.conftest import Everything, Operator, browser
 from tests.unit.console.crawl import OPEN, OWN, ROOT, model_urls, site_urls
@@ -116,6 +117,14 @@ def test_the_session_cookie_stays_out_of_reach() -> None:
     cookie = http.cookies[settings.SESSION_COOKIE_NAME]
     assert cookie["httponly"]
     assert cookie["samesite"] == "Lax"
+
+
+def test_nobody_stays_in_for_longer_than_twelve_hours(superuser: Http) -> None:
+    session = superuser.session
+    session.set_expiry(30 * 86400)  # as long as the policy lets people stay signed in for apps
+    session[threshold.ENTERED] -= threshold.LONGEST_SECONDS + 1
+    session.save()
+    assert superuser.get(ROOT)["Location"].startswith(f"{ROOT}login/")
 
 
 def turned_away(answer: Any) -> bool:

@@ -85,7 +85,7 @@ PAGES: list[tuple[type[Model], str]] = [
     (Resource, "{}/revoke/"),
 ]
 ACTIONS = [(TokenSession, "revoke_selected"), (User, "forget"), (App, "block")]
-SAVED = [
+SAVED: list[tuple[type[Model], dict[str, str]]] = [
     (Client, {}),
     (ResourceServer, {}),
     (Provider, {}),

@@ -236,4 +236,4 @@ def test_no_password_opens_the_console_to_whom_groups_make_an_operator(settings:
     http = Http()
     assert http.post(f"{ROOT}login/", form).status_code == 200
     assert http.get(ROOT).status_code == 302
-    assert threshold.PROVED not in http.session
+    assert threshold.ENTERED not in http.session

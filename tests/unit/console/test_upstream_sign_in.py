@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,12 +13,14 @@ from social_django.models import UserSocialAuth
 
 from accounts import browser_sessions
 from accounts.models import AuditEvent, BrowserSession, Credential, TokenSession, User
+from authserver.console import mapped
 from authserver.console.roles import Role, permissions_of
 from tests.fakes.oidc import FakeOidc
 from tests.harness.approval import approve
 from tests.unit.console.crawl import ROOT
 from tests.unit.console.upstream_operators import BEGIN, Browser, change, let_in_by
 from tests.unit.upstream.journeys import Person, provider_at
+from tests.unit.upstream.test_refresh_races import in_parallel
 from upstream import discovery, visits
 from upstream.models import Provider, Visit
 
@@ -329,3 +332,39 @@ def test_nothing_is_kept_of_a_visit_beyond_a_reason(provider: Provider, oidc: Fa
     assert Visit.objects.get().reason == "no_mapped_group"
     assert "secret-group" not in str(list(Visit.objects.values()) + list(AuditEvent.objects.values()))
     assert visits.find("x") is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_a_persons_first_sign_ins_at_once_all_come_in_as_one_operator(provider: Provider) -> None:
+    browsers = [Browser() for _ in range(6)]
+    callbacks = [browser.at_provider(browser.press()) for browser in browsers]
+    waiting = iter(zip(browsers, callbacks, strict=True))
+    lock = threading.Lock()
+
+    def come_back() -> int:
+        with lock:
+            browser, callback = next(waiting)
+        return int(browser.come_back(callback).status_code)
+
+    assert in_parallel(len(browsers), come_back) == [302] * len(browsers)
+    assert all(browser.is_in for browser in browsers)
+    user = User.objects.get()
+    assert (roles_of(user), user.staff_from_upstream) == ([Role.OPERATOR], "fake")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_role_given_and_a_role_lost_at_once_leave_one_of_the_two(provider: Provider) -> None:
+    user = operator().user
+    steps = iter([(Role.OPERATOR,), (), (Role.VIEWER,)] * 3)
+    lock = threading.Lock()
+
+    def hold() -> None:
+        with lock:
+            roles = next(steps)
+        mapped.hold_to(User.objects.get(pk=user.pk), roles, upstream="fake", address=None)
+
+    assert in_parallel(9, hold) == [None] * 9
+    user.refresh_from_db()
+    held = roles_of(user)
+    assert len(held) == int(user.is_staff)
+    assert bool(held) == bool(user.staff_from_upstream)

@@ -18,6 +18,7 @@ from accounts.vault.base import TokenSet
 from authserver import cascade
 from authserver.housekeeping import steps
 from authserver.models import Client, RefreshToken
+from tests.harness import operators
 from tests.harness.approval import approve, make_client, make_provider, make_resource, make_user, post
 from tests.harness.registration import manage, registered
 from upstream import revoke
@@ -37,9 +38,7 @@ def queued() -> list[tuple[str, str]]:
 
 @pytest.fixture
 def operator(db: None) -> Http:
-    http = Http()
-    http.force_login(User.objects.create_superuser("root"))
-    return http
+    return operators.signed_in(User.objects.create_superuser("root"))
 
 
 def test_the_console(provider: Provider, operator: Http) -> None:

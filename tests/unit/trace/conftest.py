@@ -9,11 +9,11 @@ from html import unescape
 from typing import Any
 
 import pytest
-from django.test import Client as Http
 
 from accounts.models import User
 from authserver import refusals
 from tests.fakes.oauth2 import FakeOAuth2
+from tests.harness import operators
 from tests.unit.authorize.town import Town
 from upstream import discovery
 
@@ -35,8 +35,7 @@ def _every_refusal_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def read(db: None) -> Read:
-    http = Http()
-    http.force_login(User.objects.create_superuser("operator"))
+    http = operators.signed_in(User.objects.create_superuser("operator"))
 
     def read(asked: str) -> Shown:
         answer: Any = http.get("/admin/trace/", {"q": asked})
