@@ -114,7 +114,8 @@ CACHE_ERRORS = Counter("cache_errors_total", "Times that the shared cache did no
 # --- Decisions ----------------------------------------------------------------------------------------------------
 SIGN_INS = Counter(
     "sign_ins_total",
-    "Visits to an upstream that came back, by `purpose` (`sign_in`, `connect`, `console`) and `outcome` (`ok`, `refused`, `failed`).",
+    "Visits to an upstream that came back, by `purpose` (`sign_in`, `connect`, `console`) and `outcome` (`ok`, `refused`, "
+    "`failed`).",
     "upstream",
     "purpose",
     "outcome",
