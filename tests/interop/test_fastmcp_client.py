@@ -60,9 +60,10 @@ def sign_in(deployment: Deployment, port: int | None = None) -> OAuth:
 
 
 async def whoami(client: Client[Any]) -> dict[str, Any]:
+    """Who the upstream says it is; without the seconds its token still lives, which pass between two calls."""
     identity = (await client.call_tool("whoami")).structured_content
     assert identity is not None
-    return identity
+    return {name: value for name, value in identity.items() if name != "token_expires_in"}
 
 
 def tokens(auth: OAuth) -> OAuthToken:
