@@ -106,8 +106,10 @@ HTTP = Histogram(
     buckets=QUICK,
 )
 RATE_LIMITED = Counter("rate_limited_total", "Requests that a rate limit refused.", "limit")
-RATE_LIMITS_OFF = Counter(
-    "rate_limits_off_total", "Requests that passed uncounted, because the cache did not answer.", "limit"
+RATE_LIMITS_ALONE = Counter(
+    "rate_limits_alone_total",
+    "Requests that a process counted for itself, because the shared cache did not answer.",
+    "limit",
 )
 CACHE_ERRORS = Counter("cache_errors_total", "Times that the shared cache did not answer.")
 

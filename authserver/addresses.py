@@ -17,14 +17,22 @@ def client_address(request: HttpRequest) -> str | None:
     """The address of whoever spoke to the outermost of our `Conf.trusted_proxies`, or None where it is no address.
 
     Each proxy appends the address it was reached from, so the last `trusted_proxies` entries of `X-Forwarded-For` are
-    ours and everything before them is the caller's own invention. Without proxies the header is ignored.
+    ours and everything before them is the caller's own invention. From anybody but a proxy the header is ignored.
     """
-    peer = request.META.get("REMOTE_ADDR", "")
-    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "") if load().trusted_proxies else ""
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "") if from_proxy(request) else ""
     if not forwarded:
-        return _normal(peer)
+        return peer_address(request)
     entries = forwarded.split(",")[-load().trusted_proxies :]
     return _normal(entries[0].strip())
+
+
+def from_proxy(request: HttpRequest) -> bool:
+    """Whether it comes through a proxy of ours, whose headers count; with no networks named, whoever connects is one."""
+    ours = load()
+    if not ours.trusted_proxies or not ours.proxy_networks:
+        return ours.trusted_proxies > 0
+    peer = peer_address(request)
+    return peer is not None and any(ip_address(peer) in network for network in ours.proxy_networks)
 
 
 def peer_address(request: HttpRequest) -> str | None:

@@ -36,7 +36,7 @@ def resolve(client_id: str, *, now: datetime, network: str = "") -> Client:
     """As `known`, and for an https URL its metadata document, fetched when there is none or it is old.
 
     For the authorization endpoint, where a client is met first. What is new counts as a registration from this `network`.
-    Raises `UnknownClient`.
+    Raises `UnknownClient`, `limits.TooMany`.
     """
     client = known(client_id)
     if client_id.startswith(cimd.PREFIX):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import cache
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ class Conf:
     signing_key_file: str | None
     signing_kms_keys: tuple[str, ...] = ()
     signing_algorithm: str = "ES256"
+    proxy_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     authorization_response_iss: bool = True
     private_use_schemes: tuple[str, ...] = ("cursor", "vscode", "vscode-insiders", "claude")
 

@@ -39,7 +39,10 @@ def answering(view: View) -> View:
 
 
 def limited(error: OAuthError, request: HttpRequest) -> OAuthError:
-    """Failed client authentication counts by address; past the limit the answer is 429, whatever was presented."""
+    """Failed client authentication counts by network; past the limit a failure is answered 429.
+
+    A right secret is taken all the same: one wrong caller must not keep those out who share its address.
+    """
     if error.error == "invalid_client":
         try:
             limits.enforce("client_authentication", f"address {network_of(client_address(request))}")

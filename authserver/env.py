@@ -61,6 +61,10 @@ VARIABLES = (
     ),
     Variable("AUTHSERVER_TRUSTED_PROXIES", "How many proxies stand in front of us and set `X-Forwarded-For`.", "0"),
     Variable(
+        "AUTHSERVER_PROXY_NETWORKS",
+        "Networks of the proxies that ask us, comma-separated: from others `X-Forwarded-For` is ignored; default: anywhere.",
+    ),
+    Variable(
         "AUTHSERVER_RATE_LIMITS",
         "What differs from the default limits, as `register=30/minute,token=`; nothing after `=`: no limit.",
     ),

@@ -11,6 +11,7 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext, gettext_noop
 
+from authserver.addresses import from_proxy
 from authserver.conf import load
 from authserver.errors import OAuthError, json_response
 
@@ -50,7 +51,7 @@ class RequestId:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.META.get("HTTP_X_REQUEST_ID", "") if load().trusted_proxies else ""
+        given = request.META.get("HTTP_X_REQUEST_ID", "") if from_proxy(request) else ""
         request_id = given if self.WELL_FORMED.fullmatch(given) else uuid.uuid4().hex
         request.id = request_id  # type: ignore[attr-defined]  # ours
         structlog.contextvars.clear_contextvars()

@@ -12,7 +12,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import environ  # type: ignore[import-untyped]  # ships no types
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
+from authserver import rate_limits
 from authserver.env import Environment, MissingConfiguration
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -105,6 +109,17 @@ SEALING_ALSO_OPENS = [
     _SEALING[other] for other, keys in (("keyring", VAULT_KEYS), ("aws-kms", KMS_KEYS)) if keys and other != _sealing
 ]
 
+# --- Who stands in front of us ------------------------------------------------------------------------------------
+TRUSTED_PROXIES = env.number("AUTHSERVER_TRUSTED_PROXIES", at_least=0)
+_networks = env.get("AUTHSERVER_PROXY_NETWORKS") or ""
+try:
+    PROXY_NETWORKS = tuple(ip_network(part.strip()) for part in _networks.split(",") if _networks)
+except ValueError:
+    PROXY_NETWORKS = ()
+    env.missing.append("AUTHSERVER_PROXY_NETWORKS: networks such as 10.0.0.0/8, comma-separated")
+if _networks and not TRUSTED_PROXIES:
+    env.missing.append("AUTHSERVER_PROXY_NETWORKS: AUTHSERVER_TRUSTED_PROXIES has to say how many proxies there are")
+
 # --- Our own settings ---------------------------------------------------------------------------------------------
 _KEY_SOURCES = {
     "database": "authserver.keys.database.DatabaseSigner",
@@ -126,7 +141,8 @@ if _signing_algorithm not in {"ES256", "EdDSA", "RS256"}:
 AUTHSERVER: dict[str, Any] = {
     "issuer": ISSUER,
     "demo": DEMO,
-    "trusted_proxies": env.number("AUTHSERVER_TRUSTED_PROXIES", at_least=0),
+    "trusted_proxies": TRUSTED_PROXIES,
+    "proxy_networks": PROXY_NETWORKS,
     "signing_backend": _KEY_SOURCES.get(_key_source, _key_source),
     "signing_key_file": _signing_key_file,
     "signing_kms_keys": tuple(filter(None, (key.strip() for key in _signing_kms_keys.split(",")))),
@@ -248,24 +264,15 @@ else:
 _cache_url = env.get("AUTHSERVER_CACHE_URL")
 CACHES: dict[str, Any] = {"default": environ.Env.cache_url_config(_cache_url or "locmemcache://")}
 CACHE_IS_SHARED = _cache_url is not None
+if CACHES["default"]["BACKEND"] == "django.core.cache.backends.redis.RedisCache":
+    # One that is away is noticed soon: every thread that waits for it answers nobody. Once more, at once, because a
+    # connection that was kept may have ended meanwhile. Options of the URL's query stand.
+    _retry = Retry(NoBackoff(), 1, supported_errors=(redis.exceptions.ConnectionError,))
+    _patience = {"socket_connect_timeout": 1, "socket_timeout": 1, "retry": _retry}
+    CACHES["default"]["OPTIONS"] = _patience | CACHES["default"].get("OPTIONS", {})
 
 # --- Rate limits (behaviour.md, Limits) -----------------------------------------------------------------------------
-RATE_LIMITS = {
-    "token": "60/minute",  # by address, and by client where it has proved to be that one
-    "register": "10/minute",  # by address
-    "authorize": "60/minute",  # by address
-    "userinfo": "60/minute",  # by session; refusals, by address
-    "exchange": "600/minute",  # by resource server
-    "api": "600/minute",  # by resource server
-    "api_unknown": "60/minute",  # by resource server: sessions it asked for that are not there, or not its own
-    "introspect": "600/minute",  # by resource server
-    "client_authentication": "10/minute",  # failures, by client and by address
-    "logout": "60/minute",  # by address
-    "backchannel_logout": "600/minute",  # by address: a provider that closes signs everybody out at once
-    "admin_login": "10/minute",  # by account name, and by network
-    "approval": "10/minute",  # by address: requests for an app's approval
-    "approval_state": "600/minute",  # by address: pages that wait for the answer
-}
+RATE_LIMITS = dict(rate_limits.DEFAULTS)
 if DEMO:  # everybody is one address there, and clients register at every step; a flood is still one
     RATE_LIMITS = dict.fromkeys(RATE_LIMITS, "") | {"register": "1200/minute"}
 for _entry in filter(None, (entry.strip() for entry in (env.get("AUTHSERVER_RATE_LIMITS") or "").split(","))):

@@ -75,7 +75,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
         ("lines", "Database connections", "short", (("sum by (instance, state) (authserver_database_connections)", "{{instance}} {{state}}"),)),
         ("lines", "Rate limits, a minute", "short", (
             (rate("rate_limited_total", "limit"), "refused: {{limit}}"),
-            (rate("rate_limits_off_total", "limit"), "not counted: {{limit}}"),
+            (rate("rate_limits_alone_total", "limit"), "counted alone: {{limit}}"),
             ("sum(rate(authserver_cache_errors_total[$__rate_interval])) * 60", "the cache does not answer"))),
         ("lines", "The vault: failures, a minute", "short", ((rate("vault_failures_total", "what"), "{{what}}"),)),
         ("lines", "Vault keys, and the signing key's age", "short", (

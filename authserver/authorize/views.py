@@ -119,6 +119,8 @@ def validated(request: HttpRequest, raw: dict[str, str], *, now: datetime) -> Au
     """The request, valid in every part; or what answers it."""
     try:
         return checks.check(raw, now=now, network=network_of(client_address(request)))
+    except limits.TooMany as reached:
+        return too_often(request, reached.wait_seconds)
     except checks.Unanswerable as problem:
         known = problem.client.client_id if problem.client else raw.get("client_id", "")
         refusals.note(request, Step.AUTHORIZE, problem.problem, reason=problem.reason, client_id=known)

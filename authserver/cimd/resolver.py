@@ -28,7 +28,8 @@ CIMD = Client.RegistrationSource.CIMD
 
 
 def resolve(client_id: str, row: Client | None, *, now: datetime, network: str = "") -> Client:
-    """The client of an https URL; `row` is what the database has of it. Raises `UnusableDocument`.
+    """The client of an https URL; `row` is what the database has of it. Raises `UnusableDocument`, and
+    `limits.TooMany` where too many new ones come from this `network`.
 
     A row that an operator made under a URL is theirs, and nothing is fetched for it; nor for a disabled one.
     """
@@ -58,15 +59,15 @@ def resolve(client_id: str, row: Client | None, *, now: datetime, network: str =
 
 def _let_in(client_id: str, rules: policy.Cimd, network: str) -> None:
     """A new client by its document is a registration like any other: not of a blocked app, not where nobody may register
-    unless the operator let its host or its app in, and as often from one network. Raises `UnusableDocument`."""
+    unless the operator let its host or its app in, and as often from one network. Raises `UnusableDocument`, `TooMany`."""
     app = App.objects.filter(key=_app_key(client_id)).first()
     if app is not None and app.is_blocked:
         raise UnusableDocument("Apps of this host are blocked here.")
     is_let_in = bool(rules.allowed_hosts) or (app is not None and app.is_approved)
     if policy.current().registration.mode in {"token", "closed"} and not is_let_in:
         raise UnusableDocument("New apps are not let in here; its operator can approve this one.")
-    if network and limits.hit("register", network) is not None:
-        raise Busy("Too many new apps come from your network at the moment. Try again in a minute.")
+    if network and (wait_seconds := limits.hit("register", network)) is not None:
+        raise limits.TooMany(wait_seconds)
 
 
 def _app_key(client_id: str) -> str:

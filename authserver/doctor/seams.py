@@ -39,7 +39,7 @@ def cache() -> Finding:
     return failed(
         check,
         title,
-        _("The cache does not work (%(trouble)s): rate limits are off.") % {"trouble": trouble},
+        _("The cache does not work (%(trouble)s): each process limits for itself.") % {"trouble": trouble},
         _("Start it, and check AUTHSERVER_CACHE_URL and the network between."),
     )
 

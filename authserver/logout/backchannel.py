@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from authserver import limits
-from authserver.addresses import client_address
+from authserver.addresses import client_address, network_of
 from authserver.endpoint import answering
 from authserver.errors import OAuthError
 from authserver.logout.ending import end
@@ -38,7 +38,7 @@ def backchannel_logout(request: HttpRequest, upstream: str) -> HttpResponse:
     if request.method != "POST":
         raise OAuthError("invalid_request", "Use POST here.", status=405, headers={"Allow": "POST"})
     address = client_address(request)
-    limits.enforce("backchannel_logout", f"address {address}")
+    limits.enforce("backchannel_logout", f"address {network_of(address)}")
     unverified = form(request, PARAMETERS).get("logout_token")
     if unverified is None:
         raise OAuthError("invalid_request", "logout_token is missing (Back-Channel Logout 1.0 section 2.5).")

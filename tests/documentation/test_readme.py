@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from accounts import metrics
+from authserver import rate_limits
 from authserver.configuration import document as configuration
 from authserver.configuration.applying import apply
 from authserver.configuration.problems import Problems
@@ -42,6 +43,11 @@ def test_the_table_of_roles_is_the_one_the_code_gives() -> None:
 def test_the_table_of_metrics_is_the_one_the_code_gives() -> None:
     [written] = re.findall(r"^\| name \|.*\n(?:\|.*\n)+", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE)
     assert written.strip() == metrics.table(), "put what `accounts.metrics.table()` gives in its place"
+
+
+def test_the_table_of_rate_limits_is_the_one_the_code_gives() -> None:
+    [written] = re.findall(r"^\| limit \|.*\n(?:\|.*\n)+", (ROOT / "docs/rate-limits.md").read_text(), re.MULTILINE)
+    assert written.strip() == rate_limits.table(), "put what `python -m authserver.rate_limits` prints in its place"
 
 
 @pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""The shared cache goes away: limits are off, and everything else is as it was."""
+"""The shared cache goes away: each process limits for itself, and everything else is as it was."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def test_a_shared_cache_that_is_away_is_told(settings: Any) -> None:
         }
     }
     found = seams.cache()
-    assert (found.level, "rate limits are off" in found.meaning) == (Level.FAILED, True)
+    assert (found.level, "each process" in found.meaning) == (Level.FAILED, True)
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
     caches.close_all()
     assert "forgets at once" in seams.cache().meaning

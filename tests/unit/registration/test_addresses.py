@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_network
 
 import pytest
 from django.test import RequestFactory
@@ -13,8 +14,14 @@ from authserver.conf import load
 PEER = "192.0.2.9"
 
 
-def seen(monkeypatch: pytest.MonkeyPatch, proxies: int, forwarded: str | None, peer: str = PEER) -> str | None:
-    ours = replace(load(), trusted_proxies=proxies)
+def seen(
+    monkeypatch: pytest.MonkeyPatch,
+    proxies: int,
+    forwarded: str | None,
+    peer: str = PEER,
+    networks: tuple[str, ...] = (),
+) -> str | None:
+    ours = replace(load(), trusted_proxies=proxies, proxy_networks=tuple(map(ip_network, networks)))
     monkeypatch.setattr(addresses, "load", lambda: ours)
     headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
     return addresses.client_address(RequestFactory().get("/", headers=headers, REMOTE_ADDR=peer))
@@ -45,6 +52,24 @@ def test_only_what_a_trusted_proxy_appended_counts(
     monkeypatch: pytest.MonkeyPatch, proxies: int, forwarded: str | None, expected: str | None
 ) -> None:
     assert seen(monkeypatch, proxies, forwarded) == expected
+
+
+@pytest.mark.parametrize(
+    ("peer", "expected"),
+    [
+        ("10.1.2.3", "203.0.113.1"),
+        ("::ffff:10.1.2.3", "203.0.113.1"),
+        ("2001:db8:9::1", "203.0.113.1"),
+        ("192.0.2.9", "192.0.2.9"),
+        ("2001:db8:a::1", "2001:db8:a::1"),
+        ("", None),
+    ],
+)
+def test_a_peer_outside_the_proxies_networks_speaks_for_itself_alone(
+    monkeypatch: pytest.MonkeyPatch, peer: str, expected: str | None
+) -> None:
+    networks = ("10.0.0.0/8", "2001:db8:9::/48")
+    assert seen(monkeypatch, 1, "1.1.1.1, 203.0.113.1", peer=peer, networks=networks) == expected
 
 
 def test_a_socket_without_an_address_has_none(monkeypatch: pytest.MonkeyPatch) -> None:

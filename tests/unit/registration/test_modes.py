@@ -121,12 +121,16 @@ def test_limits_count_by_name_and_key(settings: Settings) -> None:
     assert 1 <= wait <= 3600
 
 
-def test_without_its_cache_the_server_limits_nobody(settings: Settings) -> None:
+def test_without_its_cache_a_process_counts_for_itself(settings: Settings) -> None:
     settings.RATE_LIMITS = {"register": "1/hour"}
     unreachable = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1/0"}
     settings.CACHES = {"default": unreachable}
     limits._limiter.cache_clear()
     try:
-        assert [limits.hit("register", "nobody") for _ in range(3)] == [None] * 3
+        assert limits.hit("register", "somebody") is None
+        wait = limits.hit("register", "somebody")
+        assert wait is not None
+        assert 1 <= wait <= 3600
+        assert limits.hit("register", "somebody else") is None
     finally:
         limits._limiter.cache_clear()
