@@ -61,6 +61,11 @@ def end_all(user_id: UUID) -> int:
     return BrowserSession.objects.filter(user_id=user_id).delete()[0]
 
 
+def end_everybodys() -> int:
+    """Sign everybody out of every browser, operators too; how many."""
+    return BrowserSession.objects.all().delete()[0]
+
+
 def still_there(session_key: str | None) -> bool:
     """Whether nobody has ended this session meanwhile. Inside a transaction: and nobody does until it is over."""
     return BrowserSession.objects.select_for_update().filter(session_key=session_key or "").exists()

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
@@ -261,6 +262,22 @@ def _tell_of_browsers(ended: int, why: Why, receipt: Receipt, user_id: UUID, ups
     if ended:
         audit.record("browser_session.ended", reason=why.reason, actor=why.actor, address=why.address, user_id=user_id,
                      upstream=upstream, receipt=receipt.id, browsers=ended)  # fmt: skip
+
+
+def revoke_everything(*, opened_before: datetime, reason: str, actor: str = "") -> Receipt:
+    """End every session opened before a moment, whoever's, sign everybody out of every browser, and forget what people
+    approved: whoever goes on asks them anew. For a restored backup, in which what was ended since lives again.
+    """
+    Consent.objects.all().delete()
+    browsers = browser_sessions.end_everybodys()
+
+    def tell(receipt: Receipt) -> None:
+        audit.record("browser_session.ended", reason=reason, actor=actor, receipt=receipt.id, browsers=browsers)
+
+    before = partial(vault().sessions.of_everybody, opened_before=opened_before)
+    return _over_all(
+        "everything", f"opened before {opened_before:%Y-%m-%dT%H:%M:%S%z}", before, Why(reason, actor), then=tell
+    )
 
 
 def _over_all(

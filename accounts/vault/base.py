@@ -6,7 +6,7 @@ suite in `tests/contracts/`. Time is an argument (aware UTC), so nothing here re
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -243,6 +243,9 @@ class Sessions(Protocol):
     def of_upstream(self, provider: str, *, resources: Collection[str], limit: int | None = None) -> Sequence[str]:
         """The tsids of the sessions of these resources that are linked to an account at a provider and not closed, of
         everybody, `limit` at most."""
+
+    def of_everybody(self, *, opened_before: datetime) -> Iterable[str]:
+        """The tsids of all sessions opened before a moment that are not closed, in batches: there may be millions."""
 
     def of_connection(self, user_id: UUID, provider: str, *, resources: Collection[str] | None = None) -> Sequence[str]:
         """The tsids of a person's sessions (of these resources, where given) that are linked to their account at a

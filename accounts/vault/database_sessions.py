@@ -9,7 +9,7 @@ link. On SQLite the transaction itself is the lock.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -25,6 +25,7 @@ from accounts.vault.database_sql import live, live_session, touch
 
 _TSID_BYTES = 24
 _SWEEP_BATCH = 200
+_LISTED_BATCH = 1000
 _UNLINKED = ~Exists(Link.objects.filter(credential=OuterRef("pk")))
 
 
@@ -123,6 +124,13 @@ class DatabaseSessions:
         """In no order: sorting everybody's would cost more than finding them."""
         links = Link.objects.filter(provider=provider, session__resource__in=resources, session__closed_at=None)
         return list(links.values_list("session_id", flat=True)[:limit])
+
+    def of_everybody(self, *, opened_before: datetime) -> Iterable[str]:
+        rows = TokenSession.objects.filter(closed_at=None, created_at__lt=opened_before).order_by("tsid")
+        last = ""
+        while batch := list(rows.filter(tsid__gt=last).values_list("tsid", flat=True)[:_LISTED_BATCH]):
+            yield from batch
+            last = batch[-1]
 
     def of_connection(self, user_id: UUID, provider: str, *, resources: Collection[str] | None = None) -> Sequence[str]:
         linked = TokenSession.objects.filter(user_id=user_id, links__provider=provider)

@@ -7,7 +7,7 @@ sessions live, so whether one is active is asked through `is_active`.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -50,7 +50,7 @@ class MemorySessions:
         with self._store.lock:
             self._claim(new.user_id, new.approved)
             tsid = secrets.token_urlsafe(24)
-            self._store.sessions[tsid] = HeldSession(tsid, new, min(new.idle_expires_at, new.expires_at), now)
+            self._store.sessions[tsid] = HeldSession(tsid, new, min(new.idle_expires_at, new.expires_at), now, now)
             return tsid
 
     def link(self, tsid: str, approved: Approved, *, now: datetime, revoke_at: Collection[str] = ()) -> bool:
@@ -145,6 +145,10 @@ class MemorySessions:
             found = [one.tsid for one in self._store.sessions.values() if one.new.resource in resources
                      and provider in {link.provider for link in one.new.approved}]  # fmt: skip
             return found[:limit]
+
+    def of_everybody(self, *, opened_before: datetime) -> Iterable[str]:
+        with self._store.lock:
+            return [one.tsid for one in self._store.sessions.values() if one.opened_at < opened_before]
 
     def of_connection(self, user_id: UUID, provider: str, *, resources: Collection[str] | None = None) -> Sequence[str]:
         with self._store.lock:

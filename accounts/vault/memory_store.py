@@ -29,6 +29,7 @@ class HeldSession:
     tsid: str
     new: NewSession
     idle_expires_at: datetime
+    opened_at: datetime
     last_used_at: datetime
 
     def is_live(self, now: datetime) -> bool:

@@ -181,6 +181,16 @@ class SessionsContract:
         assert list(vault.sessions.of_connection(user.pk, "github", resources={RESOURCE})) == [linked]
         assert list(vault.sessions.of_connection(user.pk, "github", resources={"https://other.example/mcp"})) == []
 
+    def test_everybodys_open_sessions_are_listed_by_when_they_were_opened(self, vault: TokenVault) -> None:
+        user, other = person(), person()
+        older, others = opened(vault, user), opened(vault, other)
+        closed = opened(vault, user)
+        vault.sessions.close(closed, reason="x", now=NOW)
+        newer = vault.sessions.open(new_session(user), now=NOW + MINUTE)
+        assert set(vault.sessions.of_everybody(opened_before=NOW + MINUTE)) == {older, others}
+        assert set(vault.sessions.of_everybody(opened_before=NOW + HOUR)) == {older, others, newer}
+        assert set(vault.sessions.of_everybody(opened_before=NOW)) == set()
+
     def test_open_sessions_are_listed_by_the_sign_in_that_began_them(self, vault: TokenVault) -> None:
         user, other = person(), person()
         older = opened(vault, user, signed_in_with="sso", upstream_sid="s-1")

@@ -49,6 +49,8 @@ WORDS = {
     "console.recovery_code_used": _("An operator used a recovery code"),
     "console.roles_changed": _("The groups of an upstream changed what an operator may do"),
     "console.sign_in_tested": _("An operator tested a sign-in at an upstream"),
+    "everything.revoked": _("Everybody's sessions were ended"),
+    "everything.revoking": _("Ending everybody's sessions began"),
     "registration.token_created": _("An initial access token was made"),
     "registration.token_revoked": _("An initial access token was revoked"),
     "resource.revoked": _("The sessions of a resource were ended"),
