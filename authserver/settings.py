@@ -251,13 +251,28 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
     DATABASES["default"]["CONN_MAX_AGE"] = None
 elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
-    DATABASES["default"].setdefault("OPTIONS", {})
+    # A host that vanished says nothing: new connections give up after 4 s, open ones after 10 to 20 s. The URL may say other.
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 4,
+        "tcp_user_timeout": 10_000,  # milliseconds until what was sent must have arrived
+        "keepalives_idle": 10,
+        "keepalives_interval": 3,
+        "keepalives_count": 3,
+        **DATABASES["default"].get("OPTIONS", {}),
+    }
     DATABASES["default"]["CONN_MAX_AGE"] = 0  # the pool keeps the connections
     # What is sent again and again is parsed and planned once a connection; psycopg does that for bound parameters only.
     DATABASES["default"]["OPTIONS"] |= {"server_side_binding": True, "prepare_threshold": 5}
     # One for each thread of the worker, and some for the threads of `upstream.refresh_all`. Who finds the database away
     # waits 4 s for it: longer, and all threads would wait, and /livez with them.
-    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": max(4, THREADS + 2), "timeout": 4}
+    # The pool doubles its pauses between attempts for as long as `reconnect_timeout`: its own 5 minutes would keep a
+    # worker away for minutes after a database that was away for minutes. After that, the next request is the next attempt.
+    DATABASES["default"]["OPTIONS"]["pool"] = {
+        "min_size": 1,
+        "max_size": max(4, THREADS + 2),
+        "timeout": 4,
+        "reconnect_timeout": 2,
+    }
 else:
     env.missing.append("AUTHSERVER_DATABASE_URL: postgres:// or sqlite:/// is needed")
 
