@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,19 +18,26 @@ from tests.harness import processes
 START_SECONDS = 10
 
 
-@contextmanager
-def server(directory: Path) -> Iterator[str]:
-    """Yields its URL. Without a redis-server on the machine the test is skipped (`.ci/run` installs it)."""
-    program = shutil.which("redis-server") or shutil.which("valkey-server")
-    if program is None:
-        pytest.skip("needs redis-server: apt-get install redis-server")
-    port = processes.free_port()
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    with (directory / "redis.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=directory, stdout=log, stderr=log, preexec_fn=processes.die_with_parent)
-    try:
+class Redis:
+    """Its process, killed and started again on one port; it comes back empty."""
+
+    def __init__(self, directory: Path) -> None:
+        program = shutil.which("redis-server") or shutil.which("valkey-server")
+        if program is None:
+            pytest.skip("needs redis-server: apt-get install redis-server")
+        self._directory, self._port = directory, processes.free_port()
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+        self._command = [program, "--port", str(self._port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Run, and wait until it answers."""
+        with (self._directory / "redis.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, cwd=self._directory, stdout=log, stderr=log, preexec_fn=processes.die_with_parent
+            )
         deadline = time.monotonic() + START_SECONDS
-        with redis.Redis(port=port) as client:
+        with redis.Redis(port=self._port) as client:
             while True:
                 try:
                     client.ping()
@@ -39,9 +47,28 @@ def server(directory: Path) -> Iterator[str]:
                     time.sleep(0.02)
                 else:
                     break
-        yield f"redis://127.0.0.1:{port}/0"
+
+    def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> None:
+        if self._process is not None:
+            processes.stop(self._process, with_signal)
+
+
+@contextmanager
+def running(directory: Path) -> Iterator[Redis]:
+    """Yields it, running. Without a redis-server on the machine the test is skipped (`.ci/run` installs it)."""
+    server = Redis(directory)
+    try:
+        server.start()
+        yield server
     finally:
-        processes.stop(process)
+        server.stop()
+
+
+@contextmanager
+def server(directory: Path) -> Iterator[str]:
+    """The same, where its URL is enough."""
+    with running(directory) as started:
+        yield started.url
 
 
 def content(url: str) -> bytes:

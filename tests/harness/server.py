@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -61,6 +63,14 @@ class Server:
     def stop(self) -> int:
         """Stop it as an operator would, with SIGTERM; answers its exit status. Idempotent."""
         return processes.stop(self.process)
+
+    def kill(self) -> None:
+        """SIGKILL to the master and every worker, as when the machine goes: nobody ends anything."""
+        workers = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for pid in (self.process.pid, *map(int, workers)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
 
 
 def dev(verb: str, *arguments: str | Path, root: Path = ROOT, python: str | Path = sys.executable) -> list[str | Path]:

@@ -18,6 +18,7 @@ import httpx
 from tests.harness import nginx, processes, redis
 from tests.harness import server as servers
 from tests.harness.nginx import Nginx
+from tests.harness.redis import Redis
 from tests.harness.server import Server
 
 
@@ -27,12 +28,17 @@ class Topology:
 
     nginx: Nginx
     replicas: list[Server]
+    cache: Redis
     start: Callable[[int], Server] = field(repr=False)
 
     def replace(self, number: int) -> None:
         """Stop a replica, start it again, and wait until nginx passes requests to it again, as an update does."""
+        assert self.replicas[number].stop() == 0
+        self.start_again(number)
+
+    def start_again(self, number: int) -> None:
+        """Start a replica that has ended, and wait until nginx passes requests to it again."""
         before = self.replicas[number]
-        assert before.stop() == 0
         before.log_file.rename(before.log_file.with_suffix(".before.log"))
         told = len(self.nginx.log)
         self.replicas[number] = self.start(before.port).wait()
@@ -58,12 +64,12 @@ def running(directory: Path, database_url: str, *, tls: bool = False, **variable
     issuer = f"{'https' if tls else 'http'}://localhost:{port}"
     started: list[Server] = []
     with (
-        redis.server(directory) as cache_url,
+        redis.running(directory) as cache,
         nginx.running(directory, port=port, backends=backends, tls=tls) as proxy,
     ):
         environment: dict[str, Any] = {
             "AUTHSERVER_DATABASE_URL": database_url,
-            "AUTHSERVER_CACHE_URL": cache_url,
+            "AUTHSERVER_CACHE_URL": cache.url,
             "AUTHSERVER_TRUSTED_PROXIES": "1",
             "AUTHSERVER_WORKERS": "2",
             "AUTHSERVER_LOG_FORMAT": "json",
@@ -77,7 +83,7 @@ def running(directory: Path, database_url: str, *, tls: bool = False, **variable
 
         try:
             replicas = [start(backend) for backend in backends]
-            yield Topology(proxy, [replica.wait() for replica in replicas], start)
+            yield Topology(proxy, [replica.wait() for replica in replicas], cache, start)
         finally:
             for one in started:
                 one.process.terminate()  # all of them; then each is waited for
