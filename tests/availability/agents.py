@@ -18,10 +18,10 @@ from typing import Any
 import httpx
 
 from tests.availability.history import History, Operation
-from tests.availability.hosts import Hosts
+from tests.availability.hosts import Hosts, exchange_form
 from tests.harness import oauth
 from tests.harness.oauth import OAuthClient
-from tests.harness.person import Person, Stuck
+from tests.harness.person import Person, Stuck, parameters
 
 TIMEOUT_SECONDS = 30.0  # longer than any answer may take: the checker says what took too long
 AT_ONCE = 3
@@ -88,7 +88,7 @@ class Agent:
             self._keep(tokens)
 
     def exchange(self, access_token: str) -> None:
-        form = self.hosts.exchange_form(access_token)
+        form = exchange_form(access_token)
         with self.history.operation("exchange", self.session, person=self.name, sent=access_token) as operation:
             operation.answered(self.http.post("/oauth/token", data=form))
 
@@ -132,7 +132,7 @@ class Agent:
         except Stuck as stuck:
             walk.status, walk.error, walk.says_when_to_retry = stuck.status, stuck.page.title, True
             return ""
-        answer = oauth.parameters(callback)
+        answer = parameters(callback)
         walk.status, walk.error = (200, "") if "code" in answer else (400, answer["error"])
         return answer.get("code", "")
 
@@ -154,6 +154,7 @@ class Load:
     """Agents at work. Between its beginning and its end the test breaks something."""
 
     def __init__(self, agents: list[Agent], upstream_before: Mapping[str, int]) -> None:
+        self.agents = agents
         self.upstream_before = upstream_before  # the provider's counters, when everybody had signed in
         self._enough = threading.Event()
         self._threads = [threading.Thread(target=self._work, args=(agent,), daemon=True) for agent in agents]

@@ -12,8 +12,9 @@ from typing import Any
 import httpx
 import psycopg
 
-from tests.harness import demo, topology
+from tests.harness import demo, processes, topology
 from tests.harness import server as servers
+from tests.harness.oauth import ACCESS_TOKEN, TOKEN_EXCHANGE
 from tests.harness.postgres import Cluster
 from tests.harness.server import Server
 from tests.harness.topology import Topology
@@ -63,7 +64,7 @@ class Hosts:
 
     def sql(self, statement: str) -> list[Any]:
         with psycopg.connect(self.postgres.url, autocommit=True) as connection:
-            cursor = connection.execute(statement)  # type: ignore[call-overload]  # our own text
+            cursor = connection.execute(statement)
             return list(cursor.fetchall()) if cursor.description else []
 
     def dead_credentials(self) -> int:
@@ -79,20 +80,21 @@ class Hosts:
                 time.sleep(0.05)
         return time.monotonic() - began
 
-    def exchange_form(self, access_token: str) -> dict[str, str]:
-        """Of the MCP server's, for the person's token at the provider."""
-        return {
-            "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
-            "subject_token": access_token,
-            "subject_token_type": "urn:ietf:params:oauth:token-type:access_token",
-            "client_id": MCP_SERVER,
-            "client_secret": SECRET,
-        }
+
+def exchange_form(access_token: str) -> dict[str, str]:
+    """A token exchange by the MCP server, for the person's token at the provider."""
+    return {
+        "grant_type": TOKEN_EXCHANGE,
+        "subject_token": access_token,
+        "subject_token_type": ACCESS_TOKEN,
+        "client_id": MCP_SERVER,
+        "client_secret": SECRET,
+    }
 
 
 def start_provider(directory: Path, port: int | None = None) -> Server:
     """The demo provider, on 127.0.0.1: browsers keep one jar of cookies for all ports of a host."""
-    port = port or servers.processes.free_port()
+    port = port or processes.free_port()
     issuer = f"http://127.0.0.1:{port}"
     return servers.launch(
         directory / "provider", issuer=issuer, port=port, AUTHSERVER_ALLOWED_HOSTS="127.0.0.1,localhost"

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts.browser_sessions import SessionStore
-from accounts.models import AuditEvent, Credential, TokenSession, User
+from accounts.models import AuditEvent, BrowserSession, Credential, TokenSession, User
 from authserver.models import Consent
 from tests.harness.approval import Approval, approve, make_client, make_provider
 
@@ -84,15 +84,14 @@ def test_after_a_restore_everything_ends_that_was_opened_before_it(approval: App
     Consent.objects.create(
         user=approval.user, client=approval.client, resource=approval.resource, granted_at=restored_at
     )
-    browser = SessionStore()
-    browser.create()
+    SessionStore().create()
     assert run("--all", "--opened-before", restored_at.isoformat(), "--dry-run")[0] == (
         "would end 1 sessions, 1 refresh tokens"
     )
     assert run("--all", "--opened-before", restored_at.isoformat())[0] == "ended 1 sessions, 1 refresh tokens"
     assert list(TokenSession.objects.filter(closed_at=None).values_list("tsid", flat=True)) == [newer.tsid]
     assert not Consent.objects.exists()
-    assert not browser.exists(browser.session_key)
+    assert not BrowserSession.objects.exists()
     assert run("--all")[0] == "ended 1 sessions, 0 refresh tokens"
     assert run("--all")[0] == "ended 0 sessions, 0 refresh tokens"
 
