@@ -4,6 +4,7 @@ gate = Gate(database_url)                  # AUTHSERVER_DATABASE_URL=gate.url
 gate.hold(b'"lease_holder" =', "answer")   # the next statement with these bytes: it is done, its answer kept back
 gate.answered.wait(20)                     # it is done; `held` comes as soon as it was seen
 gate.close(); gate.open()                  # the database is away, and back
+gate.close(silently=True)                  # its host has vanished: nobody refuses a connection, and nobody answers
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class Gate:
         self._lock = threading.Lock()
         self._watched: tuple[bytes, What] | None = None
         self._away = threading.Event()
+        self._silently = False
+        self._unanswered: list[socket.socket] = []
         self._connections: list[socket.socket] = []
         self._carriers: list[threading.Thread] = []
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -58,8 +61,12 @@ class Gate:
             self._watched = None
         self._away.clear()
 
-    def close(self) -> None:
-        """As if the database were away: connections break, and new ones are closed, until `open`."""
+    def close(self, *, silently: bool = False) -> None:
+        """As if the database were away: connections break, and new ones are closed, until `open`.
+
+        Silently, new ones are held without an answer, also when others get through again.
+        """
+        self._silently = silently
         self._away.set()
         with self._lock:
             broken, self._connections = self._connections, []
@@ -75,6 +82,8 @@ class Gate:
         _shut(self._listener)  # `close` alone does not wake who waits for a connection
         self._thread.join()
         self._listener.close()
+        for server in self._unanswered:
+            server.close()
         for carrier in self._carriers:
             carrier.join()
 
@@ -85,7 +94,10 @@ class Gate:
             except OSError:  # closed
                 return
             if self._away.is_set():
-                server.close()
+                if self._silently:
+                    self._unanswered.append(server)
+                else:
+                    server.close()
                 continue
             database = socket.create_connection(self._target)
             with self._lock:

@@ -93,3 +93,17 @@ def test_machines_and_people_are_told_to_try_again(gate: Gate, start_server: Any
         200,
     ]
     server.stop()
+
+
+def test_a_database_that_vanished_without_a_word_is_not_waited_for(gate: Gate, start_server: Any) -> None:
+    """Nobody answers the pool's connections, and they are given up: the next ones get through as soon as they can."""
+    server = start_server(AUTHSERVER_DATABASE_URL=gate.url)
+    revocation = {"client_id": OAuthClient.registered(server.issuer).client_id, "token": "unknown"}
+    asking: list[Ask] = [lambda http: http.post("/oauth/revoke", data=revocation)] * 6
+    gate.close(silently=True)
+    assert [answer.status_code for answer in answers(server, asking)] == [503] * 6
+    gate.open()
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while [answer.status_code for answer in answers(server, asking)] != [200] * 6:
+        assert time.monotonic() < deadline
+    server.stop()
