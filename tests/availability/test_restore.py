@@ -127,6 +127,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
+    for program in ("jq", "sqlite3"):
+        if shutil.which(program) is None:
+            pytest.skip(f"needs {program}: apt-get install {program}")
     directory = tmp_path / "operator"
     directory.mkdir()
     return Shell(directory, Path())
@@ -191,8 +194,6 @@ def test_a_restored_server_goes_on_and_what_was_ended_since_stays_ended(
 def test_sqlite_is_backed_up_while_the_server_runs(demo_server: Server, shell: Shell) -> None:
     if demo_server.database_url:
         pytest.skip("this run is on PostgreSQL")
-    if shutil.which("sqlite3") is None:
-        pytest.skip("needs sqlite3: apt-get install sqlite3")
     OAuthClient.registered(demo_server.issuer, client_name="Kept")
     shell.does(SQLITE, AUTHSERVER_DATA_DIR=str(demo_server.data_dir))
     copy = shell.directory / "authserver.sqlite3"

@@ -16,6 +16,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.vault import vault
 from accounts.vault.base import SessionGone
+from accounts.vault.bounds import is_tsid
 from authserver import cascade, receipts
 from authserver.cascade import Receipt
 from authserver.clients import known
@@ -120,12 +121,12 @@ def is_alive(tsid: str) -> bool:
 
 
 def listed(file: str) -> list[str]:
-    """The tsids of a file, each once. Those that nobody knows, or that have ended, are passed over: a list of a log's."""
+    """The tsids of a file, each once. Lines that cannot be one are passed over."""
     try:
         lines = (sys.stdin.read() if file == "-" else Path(file).read_text()).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"{file} cannot be read ({type(error).__name__})") from None
-    return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    return list(dict.fromkeys(line.strip() for line in lines if is_tsid(line.strip())))
 
 
 def moment(written: str | None) -> datetime:
