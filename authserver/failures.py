@@ -32,7 +32,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
     failure = sys.exc_info()[1]
     passing = isinstance(failure, PASSING)
     if speaks_json(request):
-        error = try_again(failure) if isinstance(failure, PASSING) else OAuthError("server_error", "This is our fault.")
+        error = (
+            try_again(failure)
+            if isinstance(failure, PASSING)
+            else OAuthError("server_error", "This is our fault.", status=500)
+        )
         return json_response(error.as_json(), 503 if passing else 500, error.headers)
     status = 503 if passing else 500
     # Without context processors: one of them may be what failed.
