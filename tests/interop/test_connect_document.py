@@ -57,14 +57,24 @@ def typescript(code: str, directory: Path) -> list[str]:
     return sdk.command(script)
 
 
+def django(code: str, directory: Path) -> list[str]:
+    """The section is a `urls.py`; a project has the rest of this."""
+    (directory / "urls.py").write_text(code)
+    (directory / "project.py").write_text("ALLOWED_HOSTS, ROOT_URLCONF, SECRET_KEY = ['localhost'], 'urls', 'a-key'\n")
+    [port] = re.findall(r'RESOURCE = .*"http://localhost:(\d+)/mcp"', code)
+    served = [f"127.0.0.1:{port}", "--noreload", "--skip-checks", "--settings=project", f"--pythonpath={directory}"]
+    return [sys.executable, "-m", "django", "runserver", *served]
+
+
 STARTED: dict[str, Callable[[str, Path], list[str]]] = {
     "FastMCP": python,
     "The official Python SDK": python,
     "The official TypeScript SDK": typescript,
+    "Django": django,
 }
 
 
-@pytest.fixture(params=STARTED, ids=["fastmcp", "python", "typescript"])
+@pytest.fixture(params=STARTED, ids=["fastmcp", "python", "typescript", "django"])
 def server(request: pytest.FixtureRequest, issuer: PretendIssuer, tmp_path: Path) -> Iterator[tuple[str, str]]:
     """The section's heading and the URL of the server in it, its example addresses replaced by ones on this machine."""
     port = processes.free_port()
