@@ -230,3 +230,13 @@ def test_a_head_request_is_told_what_a_get_would_be(door: Door) -> None:
     url = f"/oauth/authorize?{urlencode(door.parameters(response_type='token'))}"
     get, head = door.http.get(url), door.http.head(url)
     assert (head.status_code, head["Location"]) == (get.status_code, get["Location"])
+
+
+def test_no_page_of_another_origin_may_read_it(door: Door) -> None:
+    """RFC 9700 section 2.6: the authorization endpoint does not support cross-origin requests."""
+    preflight = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}
+    for answer in (
+        door.http.get("/oauth/authorize", headers=preflight),
+        door.http.options("/oauth/authorize", headers=preflight),
+    ):
+        assert not [name for name in answer.headers if name.startswith("Access-Control-")]

@@ -173,3 +173,9 @@ def test_openid_brings_an_id_token_for_the_client() -> None:
     assert said["nonce"] == "n-0S6_WzA2Mj"
     assert said["sub"] == str(approval.user.pk)
     assert "tsid" not in said
+
+
+def test_no_cache_keeps_the_answer() -> None:
+    approval = approve()
+    for answer in (post({**approval.form, "code_verifier": "w" * 43}), post(approval.form)):
+        assert "no-store" in answer["Cache-Control"]
