@@ -61,6 +61,7 @@ def snippets(resource: Resource, client_id: str) -> list[Snippet]:
     written = {  # as Python, JavaScript and JSON all write them
         "issuer": issuer, "resource": resource.identifier, "base": base, "client_id": client_id, "variable": variable,
         "name": resource.name, "scopes": list(resource.scopes), "path": url.path or "/", "metadata_path": metadata_path,
+        "metadata_url": metadata_url, "django_path": url.path.lstrip("/"), "django_metadata_path": metadata_path.lstrip("/"),
     }  # fmt: skip
     context = {name: json.dumps(value) for name, value in written.items()} | {
         "fastmcp_path": elsewhere and f", path={elsewhere}",
@@ -75,6 +76,7 @@ def snippets(resource: Resource, client_id: str) -> list[Snippet]:
         Snippet("FastMCP", render_to_string("connect/fastmcp.txt", context)),
         Snippet(_("The official Python SDK"), render_to_string("connect/python_sdk.txt", context)),
         Snippet(_("The official TypeScript SDK"), render_to_string("connect/typescript_sdk.txt", context)),
+        Snippet("Django", render_to_string("connect/django.txt", context)),
         Snippet(
             _("Any language: the answer to a request without a valid token (401)"),
             f'WWW-Authenticate: Bearer resource_metadata="{metadata_url}"',

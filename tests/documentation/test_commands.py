@@ -84,8 +84,8 @@ def test_every_address_of_ours_is_served() -> None:
     assert {"/demo/", "/admin/", "/oauth/token", "/.well-known/jwks.json"} <= addresses
     lost = []
     # A resource's name, whose address is served below the walk-through; what a middleware answers before any other; and an
-    # address that ends with a ticket, which a document does not show.
-    for address in sorted(addresses - {"/demo/mcp", "/metrics", "/oauth/connect/"}):
+    # address that ends with a ticket, which a document does not show. `/mcp` is something to type into Claude Code.
+    for address in sorted(addresses - {"/demo/mcp", "/metrics", "/oauth/connect/", "/mcp"}):
         try:
             resolve(address)
         except Resolver404:

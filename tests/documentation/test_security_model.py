@@ -11,7 +11,9 @@ import pytest
 from tests.documentation.documents import ROOT
 
 TEXT = (ROOT / "docs" / "security-model.md").read_text()
-ROWS = [row for row in re.findall(r"^\| (.+) \|$", TEXT, re.MULTILINE) if not row.startswith(("---", "section", "asks"))]
+ROWS = [
+    row for row in re.findall(r"^\| (.+) \|$", TEXT, re.MULTILINE) if not row.startswith(("---", "section", "asks"))
+]
 NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", TEXT)))
 EXCUSES = ("**Not met**", "not ours")
 

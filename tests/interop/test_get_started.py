@@ -53,7 +53,7 @@ def configured(server: Server, tmp_path_factory: pytest.TempPathFactory) -> tupl
     [file] = fenced(TEXT, "yaml")
     (directory / "github.yaml").write_text(file)
     done = subprocess.run(
-        ["bash", "-ec", typed(APPLY, server)],
+        ["/bin/bash", "-ec", typed(APPLY, server)],
         cwd=directory, env=environment({}), capture_output=True, text=True, timeout=START_SECONDS, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -97,7 +97,7 @@ def mcp_server(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -
     )
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
-            ["bash", "-ec", command], env=environment({"PATH": os.environ["PATH"]}), stdout=log, stderr=log,
+            ["/bin/bash", "-ec", command], env=environment({"PATH": os.environ["PATH"]}), stdout=log, stderr=log,
             preexec_fn=processes.die_with_parent,
         )  # fmt: skip
     url = f"http://localhost:{port}/mcp"

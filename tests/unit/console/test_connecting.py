@@ -40,28 +40,30 @@ def texts(resource: Resource, client_id: str = "example-mcp") -> list[str]:
 
 
 def test_they_are_the_lines_of_the_document_whose_servers_run() -> None:
-    fastmcp, python, typescript, challenge, metadata, exchange = texts(example())
-    assert [fastmcp.rstrip("\n"), python.rstrip("\n"), typescript.rstrip("\n"), exchange] == BLOCKS
+    fastmcp, python, typescript, django, challenge, metadata, exchange = texts(example())
+    servers = [text.rstrip("\n") for text in (fastmcp, python, typescript, django)]
+    assert [*servers, exchange] == BLOCKS
     assert f"`{challenge}`" in DOCUMENT
     assert f"`{metadata}`" in DOCUMENT
 
 
 def test_a_server_at_another_path_is_told_so() -> None:
-    fastmcp, python, typescript, challenge, metadata, _exchange = texts(
+    fastmcp, python, typescript, django, challenge, metadata, _exchange = texts(
         example(identifier="https://mcp.example.com/a/b")
     )
     assert fastmcp.rstrip().endswith('mcp.run(transport="http", port=9000, path="/a/b")')
     assert python.rstrip().endswith('port=9000, streamable_http_path="/a/b")')
     assert 'app.all("/a/b", ' in typescript
     assert 'METADATA = "/.well-known/oauth-protected-resource/a/b";' in typescript
+    assert 'path("a/b", mcp), path(".well-known/oauth-protected-resource/a/b", metadata)' in django
     assert "https://mcp.example.com/.well-known/oauth-protected-resource/a/b" in challenge
     assert json.loads(metadata)["resource"] == "https://mcp.example.com/a/b"
 
 
 def test_no_name_breaks_out_of_its_string() -> None:
     name = 'x"); import os #\\ \n{{ issuer }} é'
-    fastmcp, python, typescript, *_rest = texts(example(name=name))
-    for code in (fastmcp, python):
+    fastmcp, python, typescript, django, *_rest = texts(example(name=name))
+    for code in (fastmcp, python, django):
         strings = [node.value for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant)]
         assert name in strings
     [line] = re.findall(r"new McpServer\(\{ name: (.*), version: \"1.0.0\" \}\);", typescript)
