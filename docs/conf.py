@@ -40,16 +40,16 @@ INDEXES = ("docs/index", "docs/decisions/README", "docs/providers/README")
 """Pages whose links are the navigation below them."""
 
 _SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
-_LINK = re.compile(r"^(?:- |\| `\w+` \| )\[[^]]+\]\(([^)#\s]+\.md)\)", re.MULTILINE)
+_LINK = re.compile(r"^(?:- |\| `\w+` \| )\[([^]]+)\]\(([^)#\s]+\.md)\)", re.MULTILINE)
 
 
 def add_navigation(_app: Sphinx, docname: str, source: list[str]) -> None:
-    """Give an index the `toctree`s of its lists: one for each section, of the pages that its lines begin with."""
+    """Give an index the `toctree`s of its lists: one for each section, of the links that its lines begin with."""
     if docname not in INDEXES:
         return
     _before, *sections = _SECTION.split(f"## Pages\n{source[0]}")
     for caption, text in zip(sections[::2], sections[1::2], strict=True):
-        pages = [str(Path(link).with_suffix("")) for link in _LINK.findall(text)]
+        pages = [f"{words} <{Path(link).with_suffix('')}>" for words, link in _LINK.findall(text)]
         if pages:
             options = [":hidden:", *([f":caption: {caption}"] if docname == root_doc else [])]
             source[0] += "\n".join(["\n", "```{toctree}", *options, "", *pages, "```", ""])

@@ -187,7 +187,7 @@ def states() -> Iterator[tuple[str, str]]:
     from authserver.release import _WORDS
 
     for state, said in _WORDS.items():
-        yield f"`{state}`", said.format(title="…")
+        yield f"`{state}`", said.format(title="…").replace("….", "…")
     yield "`temporarily_unavailable`", "… does not answer properly at the moment, or is switched off."
 
 
@@ -242,7 +242,8 @@ def words(node: ast.expr) -> str:
     if isinstance(node, ast.BinOp):
         return words(node.left) + words(node.right)
     if isinstance(node, ast.JoinedStr):
-        return "".join(words(part) if isinstance(part, ast.Constant) else "…" for part in node.values)
+        said = "".join(words(part) if isinstance(part, ast.Constant) else "…" for part in node.values)
+        return said.replace("….", "…")
     return ""
 
 
