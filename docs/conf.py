@@ -28,6 +28,8 @@ myst_heading_anchors = 4  # the anchors that hosts of repositories make too
 myst_links_external_new_tab = False
 
 html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
