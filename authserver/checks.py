@@ -140,7 +140,7 @@ def deployment(app_configs: Apps, **options: Any) -> list[CheckMessage]:
     if any(network.prefixlen == 0 for network in settings.METRICS_NETWORKS):
         hint = "Name your own networks in AUTHSERVER_METRICS_NETWORKS, or use AUTHSERVER_METRICS_TOKEN."
         found.append(
-            checks.Warning("Whoever reaches the server may read its metrics.", hint=hint, id="authserver.W008")
+            checks.Warning("Whoever reaches the server may read its metrics.", hint=hint, id="authserver.W010")
         )
     for key_id, key in settings.VAULT_KEYS.items():
         if len(set(key)) < FEWEST_DISTINCT_BYTES:

@@ -62,7 +62,13 @@ class Cluster:
             os.chown(self.home, nobody.pw_uid, nobody.pw_gid)
         self.programs, self.port = package_dir / "pginstall" / "bin", processes.free_port()
         self.url = f"postgres://postgres@127.0.0.1:{self.port}/postgres"
-        self._settings = [f"port={self.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", *ROOM, *settings]
+        self._settings = [
+            f"port={self.port}",
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            *ROOM,
+            *settings,
+        ]
         subprocess.run(
             [self.programs / "initdb", "--pgdata", self.home / "data", "--username=postgres", "--auth=trust",
              "--encoding=UTF8", "--locale=C", "--no-sync"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from ipaddress import ip_network
 from pathlib import Path
@@ -15,7 +16,7 @@ from django.core.checks import run_checks
 from django.db import connection
 from oauth2_provider.settings import oauth2_settings
 
-from authserver import conf
+from authserver import checks, conf
 from authserver.keys.database import DatabaseSigner
 from authserver.keys.material import generate, to_pem
 from authserver.models import Policy, SigningKey
@@ -176,7 +177,7 @@ def test_a_console_that_a_password_alone_opens_is_warned_about(settings: Any) ->
 @pytest.mark.usefixtures("production")
 def test_metrics_that_everybody_may_read_are_warned_about(settings: Any) -> None:
     settings.METRICS_NETWORKS = [ip_network("10.0.0.0/8"), ip_network("0.0.0.0/0")]
-    assert found(deploy=True) == ["authserver.W008"]
+    assert found(deploy=True) == ["authserver.W010"]
     assert found() == []
 
 
@@ -220,3 +221,10 @@ class TestRows:
         Provider.objects.create(name="google", type="google", client_id="c", allow={"email_domains": ["example.com"]})
         Provider.objects.create(name="github", type="github", client_id="c", sign_in=False)
         assert found(deploy=True, databases=["default"]) == []
+
+
+def test_no_two_warnings_have_the_same_id() -> None:
+    """An operator silences one by its id."""
+    ids = re.findall(r'id="(authserver\.W[0-9]{3})"', Path(checks.__file__).read_text())
+    assert len(ids) > 9
+    assert [each for each in set(ids) if ids.count(each) > 1] == []
