@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import os
-import re
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Sequence
@@ -77,11 +76,9 @@ def table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> str:
 
 # --- Settings -----------------------------------------------------------------------------------------------------
 def settings() -> str:
-    from authserver import env
+    from authserver import env, rate_limits
 
-    source = (ROOT / "authserver" / "settings.py").read_text()
-    [limits] = re.findall(r"^RATE_LIMITS = \{\n(.*?)^\}", source, re.MULTILINE | re.DOTALL)
-    listed = re.findall(r'^ +"(\w+)": "([^"]+)",  # (.+)$', limits, re.MULTILINE)
+    limits = ((f"`{one.name}`", one.default, one.counts, one.per) for one in rate_limits.RATE_LIMITS)
     return f"""# Settings
 
 How a process runs stands in its environment; what there is (providers, resources, callers) stands in [the configuration file](../../README.md#configuration). Every variable exists as `NAME_FILE` too, a path whose content is the value. Outside the demo a missing issuer, secret or vault key stops the start with one message that lists everything missing. [Run in production](../run-in-production.md#what-to-set) says which ones to think about.
@@ -90,9 +87,9 @@ How a process runs stands in its environment; what there is (providers, resource
 
 ## Rate limits
 
-Sliding windows, over all workers that share a cache (`AUTHSERVER_CACHE_URL`). `AUTHSERVER_RATE_LIMITS` changes one by its name. Beyond a limit the answer is 429 with `Retry-After`. In the demo there are none but one for registrations.
+Sliding windows, over all workers that share a cache (`AUTHSERVER_CACHE_URL`). `AUTHSERVER_RATE_LIMITS` changes one by its name. Beyond a limit the answer is 429 with `Retry-After`. In the demo there are none but one for registrations. [Rate limits](../rate-limits.md) has the answers, and what happens without the cache.
 
-{table(("name", "default", "counted"), ((f"`{name}`", limit, said) for name, limit, said in listed))}
+{table(("name", "default", "counts", "for each"), limits)}
 
 ## Checks
 

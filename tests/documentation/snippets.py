@@ -18,6 +18,7 @@ SERVERS = "tests/interop/test_connect_document.py"
 
 RUN = {
     ("README.md", "./dev run "): "tests/workbench/test_run.py",
+    ("CONTRIBUTING.md", "./dev run "): "tests/workbench/test_run.py",
     ("README.md", "curl https://auth.example.com/oauth/token"): TYPED,
     ("docs/by-tsid-api.md", 'curl "https://auth.example.com/api/v1/sessions/$TSID/upstream-tokens" '): TYPED,
     ("docs/by-tsid-api.md", 'curl "https://auth.example.com/api/v1/sessions/$TSID/upstream-tokens/github" '): TYPED,
@@ -49,6 +50,7 @@ RUN = {
 NOT_RUN = {
     ("docs/connect-clients.md", "claude mcp add"): "a client of somebody else's, which needs an account",
     ("docs/languages.md", ".venv/bin/python tools/messages.py"): "it rewrites the catalogue; what it wrote is tested",
+    ("docs/releasing.md", "python3 -m venv"): "it installs, and asks the network for advisories",
     ("docs/tracing.md", "pip install"): "it installs; the tests have the same pins",
     ("deploy/README.md", "umask 077"): "it makes secrets for a host; tests/deployment holds their names to the files",
     ("deploy/README.md", "mv secrets"): "it needs Docker; tests/deployment reads the Compose file",
