@@ -41,6 +41,8 @@ BAD = ast.Constant(400)
 
 
 def main() -> None:
+    for name in [name for name in os.environ if name.startswith("AUTHSERVER_")]:
+        del os.environ[name]  # the caller's own server is not meant
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "authserver.settings",
         "AUTHSERVER_ISSUER": EXAMPLE,

@@ -34,6 +34,7 @@ RUN = {
     ("docs/get-started.md", "export GITHUB_CLIENT_SECRET="): STARTED,
     ("docs/get-started.md", "PORT=9001 "): STARTED,
     ("docs/maintenance.md", "manage.py maintenance --loop"): "tests/unit/maintenance/test_loop.py",
+    ("docs/performance.md", "./dev bench"): "tests/workbench/test_bench.py",
     ("docs/registration.md", "manage.py create_initial_access_token"): TYPED,
     ("docs/registration.md", "curl https://auth.example.com/oauth/register"): TYPED,
     ("docs/registration.md", "import time, uuid, jwt, httpx"): TYPED,
