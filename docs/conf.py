@@ -21,7 +21,7 @@ root_doc = "docs/index"
 extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}
 
-include_patterns = ["README.md", "CHANGELOG.md", "docs/**", "deploy/README.md", "examples/*/README.md"]
+include_patterns = ["*.md", "docs/**", "deploy/README.md", "examples/*/README.md"]
 exclude_patterns = [".*", "var", "docs/conf.py", "**/node_modules", "**/__pycache__"]
 
 myst_heading_anchors = 4  # the anchors that hosts of repositories make too

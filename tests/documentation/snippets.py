@@ -20,6 +20,10 @@ RUN = {
     ("README.md", "./dev run "): "tests/workbench/test_run.py",
     ("CONTRIBUTING.md", "./dev run "): "tests/workbench/test_run.py",
     ("README.md", "curl https://auth.example.com/oauth/token"): TYPED,
+    **{
+        ("docs/backup-and-restore.md", begins): "tests/availability/test_restore.py"
+        for begins in ("pg_dump", "sqlite3", "pg_restore", "manage.py bootstrap", "jq", "manage.py revoke --all")
+    },
     ("docs/by-tsid-api.md", 'curl "https://auth.example.com/api/v1/sessions/$TSID/upstream-tokens" '): TYPED,
     ("docs/by-tsid-api.md", 'curl "https://auth.example.com/api/v1/sessions/$TSID/upstream-tokens/github" '): TYPED,
     ("docs/by-tsid-api.md", "curl https://auth.example.com/api/v1/token"): TYPED,
