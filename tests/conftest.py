@@ -30,7 +30,10 @@ django.setup()  # here, so that a conftest.py further down may import models
 
 from accounts.vault import vault  # noqa: E402 - they need the settings
 from accounts.vault.sealing import sealing  # noqa: E402
-from authserver import keys  # noqa: E402
+from authserver import (  # noqa: E402
+    keys,
+    urls,  # noqa: F401  # what there is depends on the demo: read now, before a test says that there is none
+)
 from authserver.console.home import facts  # noqa: E402
 from upstream import revoke  # noqa: E402
 
