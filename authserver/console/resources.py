@@ -8,7 +8,10 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.urls import path, reverse
+from django.utils.html import format_html_join
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.admin_base import ConsoleAdmin, ReadOnlyAdmin
 from authserver.configuration import resources, shapes
@@ -22,6 +25,7 @@ from authserver.resources import canonical
 
 JSON = ("scopes", "default_scopes", "allow", "claims")
 KEPT = ("name", "default", "access_token_lifetime_seconds", *JSON)
+SHOWN = 20
 FILE_KEYS = {"access_token_lifetime_seconds": "access_token_lifetime"}
 
 
@@ -81,7 +85,6 @@ class ResourceAdmin(EndsSessionsMixin, ConsoleAdmin):
     list_display = ("name", "identifier", "default", "enabled")
     list_filter = ("enabled",)
     searched = ("identifier", "canonical")
-    fields = ("identifier", "enabled", *KEPT, "registration_mode")
     actions = None
     change_form_template = "admin/resource_change_form.html"
 
@@ -92,9 +95,27 @@ class ResourceAdmin(EndsSessionsMixin, ConsoleAdmin):
     def connect_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return connecting.show(self, request, object_id)
 
+    def get_fields(self, request: HttpRequest, obj: Resource | None = None) -> tuple[str, ...]:
+        fields = ("identifier", "enabled", *KEPT, "registration_mode")
+        return fields if obj is None else (*fields, "exchanged_by")
+
     def get_readonly_fields(self, request: HttpRequest, obj: Resource | None = None) -> tuple[str, ...]:
         """The identifier is the `aud` of tokens that are out there."""
-        return () if obj is None else ("identifier",)
+        return () if obj is None else ("identifier", "exchanged_by")
+
+    @admin.display(description=gettext_lazy("resource servers that may exchange its tokens"))
+    def exchanged_by(self, resource: Resource) -> str:
+        """Each with a link to its page, where its resources are chosen; the first twenty."""
+        servers = resource.resource_servers.order_by("client_id")[:SHOWN]
+        disabled = _("(disabled)")
+        links = (
+            (reverse("admin:authserver_resourceserver_change", args=[server.pk]), server.client_id,
+             "" if server.enabled else f" {disabled}")
+            for server in servers
+        )  # fmt: skip
+        return format_html_join(", ", '<a href="{}">{}</a>{}', links) or _(
+            "none yet: add one, and give it this resource"
+        )
 
     def has_delete_permission(self, request: HttpRequest, obj: Resource | None = None) -> bool:
         """Disabled instead: sessions and consents hang on it. `apply_config --prune` removes one, and ends them."""

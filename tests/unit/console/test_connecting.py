@@ -81,3 +81,12 @@ def test_the_page_names_the_caller_or_says_that_there_is_none(superuser: Http, s
     assert "<b>Example" not in said
     assert staff("accounts.view_auditevent").get(page).status_code == 403
     assert superuser.get(f"{ROOT}authserver/resource/999999/connect/").status_code == 404
+
+
+def test_a_resources_page_says_which_servers_may_exchange_its_tokens(superuser: Http) -> None:
+    resource = example()
+    page = f"{ROOT}authserver/resource/{resource.pk}/change/"
+    assert "none yet: add one, and give it this resource" in superuser.get(page).content.decode()
+    server = make_resource_server(resource)
+    said = superuser.get(page).content.decode()
+    assert f'{ROOT}authserver/resourceserver/{server.pk}/change/">{server.client_id}</a>' in said
