@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import ast
 import re
-import runpy
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,7 +31,11 @@ from tests.deployment.files import (
 )
 from tests.harness.server import ROOT
 
-GUNICORN: dict[str, Any] = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
+GUNICORN: dict[str, Any] = {  # read, not run: to run it prepares a process to be a server
+    node.targets[0].id: node.value.value
+    for node in ast.parse((ROOT / "gunicorn.conf.py").read_text()).body
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Constant)
+}
 NGINX = (DEPLOY / "nginx" / "authserver.conf").read_text()
 WEB = one(server(), "Deployment", "authserver-web")
 [CONTAINER] = pod(WEB)["containers"]
