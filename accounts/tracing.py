@@ -59,7 +59,7 @@ def span(name: str, *, kind: str = "internal", parent: str = "", **attributes: s
             _set(current, f"authserver.{attribute}", value)
         try:
             yield lambda attribute, value: _set(current, attribute, value)
-        except BaseException as error:
+        except BaseException as error:  # whatever it is, it goes on its way
             _set(current, "error.type", type(error).__name__)
             current.set_status(trace.StatusCode.ERROR)
             raise
@@ -80,7 +80,7 @@ def left(what: str) -> str:
         return ""
     try:
         return str(shared.get(_key(what)) or "")
-    except Exception:
+    except Exception:  # as in `leave`
         return ""
 
 

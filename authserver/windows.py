@@ -55,7 +55,7 @@ class MemoryWindows(Storage, MovingWindowSupport):
             del times[0]
         return times
 
-    # --- The rest of a storage; what only fixed windows ask for is not there ---
+    # --- The rest of a storage. What only fixed windows ask for is refused: nobody here counts by them ---
     @property
     def base_exceptions(self) -> type[Exception]:
         return MemoryError

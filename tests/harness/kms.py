@@ -5,18 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
-import httpx
 
 from tests.harness import processes
-
-START_SECONDS = 60
 
 
 @dataclass
@@ -49,15 +45,7 @@ def server() -> Iterator[Kms]:
         env={**os.environ, "MOTO_ALLOW_NONEXISTENT_REGION": "1"},
     )  # fmt: skip
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                httpx.get(f"{url}/moto-api/data.json", timeout=5)
-                break
-            except httpx.TransportError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
+        processes.until_it_answers(process, f"{url}/moto-api/data.json")
         environment = {
             "AWS_ACCESS_KEY_ID": "for-tests",
             "AWS_SECRET_ACCESS_KEY": "for-tests",

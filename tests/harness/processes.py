@@ -7,7 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from pathlib import Path
 
+import httpx
+
+START_SECONDS = 60
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
@@ -28,6 +33,20 @@ def stop(
     except subprocess.TimeoutExpired:
         process.kill()
         return process.wait()
+
+
+def until_it_answers(process: subprocess.Popen[bytes], url: str, log_file: Path | None = None) -> None:
+    """Wait for an HTTP server, whatever it answers. RuntimeError, with its log, where it ends or takes too long."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            httpx.get(url, timeout=5)
+            return
+        except httpx.TransportError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                log = log_file.read_text(errors="replace") if log_file else ""
+                raise RuntimeError(f"{url} does not answer:\n{log}") from None
+            time.sleep(0.05)
 
 
 def free_port() -> int:

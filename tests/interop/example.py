@@ -5,18 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from tests.harness import processes
 
 SERVER = Path(__file__).resolve().parents[2] / "examples" / "fastmcp_server" / "server.py"
-START_SECONDS = 60
 SERVER_ID = "interop-mcp-server"
 SCOPE = "mcp:tools"
 
@@ -60,19 +56,7 @@ def running(directory: Path, *, issuer: str, secret: str, port: int, **variables
             preexec_fn=processes.die_with_parent,
         )
     try:
-        _wait(process, example)
+        processes.until_it_answers(process, example.url, example.log_file)
         yield example
     finally:
         processes.stop(process)
-
-
-def _wait(process: subprocess.Popen[bytes], example: Example) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            httpx.get(example.url)
-            return
-        except httpx.TransportError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"The example did not start:\n{example.log}") from None
-            time.sleep(0.05)

@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,7 +26,6 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "connect-your-mcp-server.md"
 TYPESCRIPT_PINS = Path(__file__).parent / "typescript"
 EXAMPLE = ROOT / "examples" / "fastmcp_server"
-START_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -98,16 +96,8 @@ def server(request: pytest.FixtureRequest, issuer: PretendIssuer, tmp_path: Path
             preexec_fn=processes.die_with_parent,
         )
     url = f"http://localhost:{port}/mcp"
-    deadline = time.monotonic() + START_SECONDS
     try:
-        while True:
-            try:
-                httpx.get(url)
-                break
-            except httpx.TransportError:
-                assert process.poll() is None, log_file.read_text()
-                assert time.monotonic() < deadline, log_file.read_text()
-                time.sleep(0.05)
+        processes.until_it_answers(process, url, log_file)
         yield request.param, url
     finally:
         processes.stop(process)

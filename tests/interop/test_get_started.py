@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -101,16 +100,8 @@ def mcp_server(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -
             preexec_fn=processes.die_with_parent,
         )  # fmt: skip
     url = f"http://localhost:{port}/mcp"
-    deadline = time.monotonic() + START_SECONDS
     try:
-        while True:
-            try:
-                httpx.get(url)
-                break
-            except httpx.TransportError:
-                assert process.poll() is None, (tmp_path / "log").read_text()
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+        processes.until_it_answers(process, url, tmp_path / "log")
         yield url
     finally:
         processes.stop(process)
