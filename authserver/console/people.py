@@ -23,13 +23,14 @@ from accounts.vault import vault
 from authserver import cascade, erasure, receipts
 from authserver.console import threshold
 from authserver.console.sessions import EndsSessionsMixin, ReasonForm
+from authserver.console.shown_once import AskedAgainMixin
 
 AT_ONCE = 100
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 @admin.register(User)
-class PersonAdmin(EndsSessionsMixin, ConsoleAdmin, UserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+class PersonAdmin(EndsSessionsMixin, AskedAgainMixin, ConsoleAdmin, UserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """Nobody is deleted here: a deactivated person's tokens are gone, and the audit trail still says whose they were.
 
     Forgetting needs the permission to delete users.
@@ -61,19 +62,9 @@ class PersonAdmin(EndsSessionsMixin, ConsoleAdmin, UserAdmin):  # type: ignore[t
             return False
         return super().has_change_permission(request, obj)
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def asks(self, request: HttpRequest, object_id: str | None) -> bool:
         """A new person's form takes a password in, and a superuser's gives powers away."""
-        asks = object_id is None or (request.method == "POST" and request.user.is_superuser)
-        allowed = self.has_add_permission(request) if object_id is None else self.has_change_permission(request)
-        if asks and allowed and (asked := threshold.ask_again(request)):
-            return asked
-        return super().changeform_view(request, object_id, form_url, extra_context)
+        return object_id is None or (request.method == "POST" and bool(request.user.is_superuser))
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002 - Django's name for it
         """Somebody else's password is a secret taken in."""

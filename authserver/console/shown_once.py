@@ -35,11 +35,14 @@ class AskedAgainMixin(Base):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        writes = object_id is None or request.method == "POST"
         allowed = self.has_add_permission(request) if object_id is None else self.has_change_permission(request)
-        if writes and allowed and (asked := threshold.ask_again(request)):
+        if allowed and self.asks(request, object_id) and (asked := threshold.ask_again(request)):
             return asked
         return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def asks(self, request: HttpRequest, object_id: str | None) -> bool:
+        """Whether this request is one that a fresh proof is asked for; for a form alone, where it takes a secret in."""
+        return object_id is None or request.method == "POST"
 
 
 class ShownOnceMixin(AskedAgainMixin):
