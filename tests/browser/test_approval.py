@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser.inspection import watch
+from tests.browser.test_console import signed_in
 from tests.conftest import StartServer
 from tests.harness.oauth import OAuthClient
 from tests.harness.server import Server
@@ -38,14 +39,7 @@ def careful(start_server: StartServer, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture
 def operator(browser: Browser, careful: Server) -> Page:
     """The queue of apps that somebody waits for, as the administrator sees it, in a browser of their own."""
-    password = re.search(r"password  (\S+)", careful.log)
-    assert password, careful.log
-    page = browser.new_context().new_page()
-    page.goto(f"{careful.issuer}/admin/authserver/app/?queue=asked")
-    page.get_by_label("Username:").fill("admin")
-    page.get_by_label("Password:").fill(password[1])
-    page.get_by_role("button", name="Log in").click()
-    return page
+    return signed_in(browser.new_context().new_page(), careful, "/admin/authserver/app/?queue=asked")
 
 
 def knock(page: Page, careful: Server, name: str) -> str:

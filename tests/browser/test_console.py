@@ -25,13 +25,15 @@ def console(page: Page, demo_server: Server) -> Page:
     return signed_in(page, demo_server)
 
 
-def signed_in(page: Page, server: Server) -> Page:
+def signed_in(page: Page, server: Server, path: str = "/admin/") -> Page:
     password = re.search(r"password  (\S+)", server.log)
     assert password, server.log
-    page.goto(f"{server.issuer}/admin/")
+    page.goto(f"{server.issuer}{path}")
     page.get_by_label("Username:").fill("admin")
     page.get_by_label("Password:").fill(password[1])
     page.get_by_role("button", name="Log in").click()
+    page.locator("#user-tools").wait_for()  # the click does not wait for the page that it leads to
+    page.wait_for_load_state()
     return page
 
 
