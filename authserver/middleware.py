@@ -29,14 +29,18 @@ MACHINE_PATHS = (
 
 
 def speaks_json(request: HttpRequest) -> bool:
-    """Whether this path is a machine's: its errors are JSON."""
-    return under(request, MACHINE_PATHS)
+    """Whether this path is a machine's: its errors are JSON. Found out once a request, and asked all along its way."""
+    known: bool | None = getattr(request, "_speaks_json", None)
+    if known is None:
+        known = request._speaks_json = under(request, MACHINE_PATHS)  # type: ignore[attr-defined]  # ours
+    return known
 
 
 def under(request: HttpRequest, paths: tuple[str, ...]) -> bool:
     """Whether the path begins like one of these, which leave out that of the issuer."""
-    prefix = f"/{load().path}" if load().path else ""
-    return request.path_info.removeprefix(prefix).startswith(paths)
+    path = load().path
+    asked = request.path_info.removeprefix(f"/{path}") if path else request.path_info
+    return asked.startswith(paths)
 
 
 class RequestId:

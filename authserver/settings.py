@@ -198,14 +198,14 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "authserver.languages.Languages",
     "authserver.middleware.EdgeGuard",
-    "csp.middleware.CSPMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django_otp.middleware.OTPMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "authserver.page_middleware.ContentSecurityPolicy",
+    "authserver.page_middleware.Sessions",
+    "authserver.page_middleware.Common",
+    "authserver.page_middleware.Csrf",
+    "authserver.page_middleware.Authentication",
+    "authserver.page_middleware.SecondFactor",
+    "authserver.page_middleware.Messages",
+    "authserver.page_middleware.Frames",
 ]
 ROOT_URLCONF = "authserver.urls"
 WSGI_APPLICATION = "authserver.wsgi.application"
