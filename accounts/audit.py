@@ -13,8 +13,10 @@ from django.utils import timezone
 
 from accounts import metrics
 from accounts.models import AuditEvent
+from accounts.prepared_writes import PreparedInsert
 
 log = structlog.get_logger("audit")
+_INSERT = PreparedInsert(AuditEvent)
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,7 @@ def record_all(events: Sequence[Event], *, now: datetime | None = None) -> None:
         )
         for event in events
     ]
-    if len(rows) == 1:
-        rows[0].save(force_insert=True)
-    else:
-        AuditEvent.objects.bulk_create(rows)
+    _INSERT.save_all(rows)
     for event in events:
         metrics.AUDIT_EVENTS.count(event.event, event.outcome)
         known = {"client_id": event.client_id, "tsid": event.tsid, "upstream": event.upstream}

@@ -10,7 +10,7 @@ where it was, in the ORM's words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -33,6 +33,13 @@ def slot(name: str, output_field: Field[Any, Any] | None = None) -> Slot:
     return Slot(name, output_field=output_field or CharField())
 
 
+def bound(parameter: Any, values: Mapping[str, Any]) -> Any:
+    """What the database is told for a parameter of a kept statement: a slot's value, else the parameter itself."""
+    if not isinstance(parameter, Slot):
+        return parameter
+    return parameter.output_field.get_db_prep_save(values[parameter.value], connection)
+
+
 class Prepared(Generic[Row]):
     """A read with slots. `queryset` is called once, when it is needed first; it may not be sliced, nor ordered by a slot."""
 
@@ -41,7 +48,7 @@ class Prepared(Generic[Row]):
 
     def all(self, **values: Any) -> list[Row]:
         """The rows, each slot given its value. One statement."""
-        parameters = tuple(self._bound(parameter, values) for parameter in self._parameters)
+        parameters = tuple(bound(parameter, values) for parameter in self._parameters)
         compiler = copy(self._compiler)
         compiler.connection = connection  # each thread has its own
         compiler.as_sql = lambda *args, **kwargs: (self._sql, parameters)
@@ -81,9 +88,3 @@ class Prepared(Generic[Row]):
     @property
     def _converters(self) -> Any:
         return self._compiled[3]
-
-    @staticmethod
-    def _bound(parameter: Any, values: dict[str, Any]) -> Any:
-        if not isinstance(parameter, Slot):
-            return parameter
-        return parameter.output_field.get_db_prep_value(values[parameter.value], connection)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from accounts.prepared_writes import PreparedInsert
 from authserver.client_metadata import ClientMetadata
 from authserver.hashers import hash_secret, new_secret
 from authserver.models import App, Client, Consent, PendingAuthorization
+
+_INSERT = PreparedInsert(Client)
 
 
 def create(
@@ -24,7 +27,8 @@ def create(
         **metadata.fields(),
         **columns,
     )
-    client.save(force_insert=True)
+    client.app = App.of(client.identity)
+    _INSERT.save(client)
     return client
 
 

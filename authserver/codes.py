@@ -7,9 +7,10 @@ import secrets
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from django.db.models import F
+from django.db.models import BigAutoField, DateTimeField, F
 
 from accounts.prepared import Prepared, slot
+from accounts.prepared_writes import PreparedInsert, PreparedUpdate
 from authserver.models import Client, Grant, Resource
 
 if TYPE_CHECKING:
@@ -22,6 +23,16 @@ MAX_LENGTH = 128
 _BY_HASH: Prepared[Grant] = Prepared(
     lambda: Grant.objects.select_related("application__app", "user", "audience").filter(code=slot("code"))
 )
+_CLAIM = PreparedUpdate(
+    lambda: Grant.objects.filter(
+        pk=slot("pk", BigAutoField()),
+        claimed_at=None,
+        expires__gt=slot("now", DateTimeField()),
+        failed_attempts__lt=MAX_FAILED_ATTEMPTS,
+    ),
+    "claimed_at",
+)
+_INSERT = PreparedInsert(Grant)
 
 
 def code_hash(code: str) -> str:
@@ -45,20 +56,22 @@ def issue(
 ) -> str:
     """Store a new code and return it: the only time it is seen."""
     code = secrets.token_urlsafe(32)
-    Grant.objects.create(
-        code=code_hash(code),
-        application=client,
-        user=user,
-        audience=resource,
-        resource=[resource.identifier],
-        tsid=tsid,
-        redirect_uri=redirect_uri,
-        scope=" ".join(scopes),
-        code_challenge=code_challenge,
-        code_challenge_method="S256",
-        nonce=nonce,
-        auth_time=auth_time,
-        expires=now + timedelta(seconds=lifetime_seconds),
+    _INSERT.save(
+        Grant(
+            code=code_hash(code),
+            application=client,
+            user=user,
+            audience=resource,
+            resource=[resource.identifier],
+            tsid=tsid,
+            redirect_uri=redirect_uri,
+            scope=" ".join(scopes),
+            code_challenge=code_challenge,
+            code_challenge_method="S256",
+            nonce=nonce,
+            auth_time=auth_time,
+            expires=now + timedelta(seconds=lifetime_seconds),
+        )
     )
     return code
 
@@ -72,11 +85,7 @@ def find(code: str) -> Grant | None:
 
 def claim(grant: Grant, *, now: datetime) -> bool:
     """Take the code for good: True for exactly one caller, however many try at once."""
-    return bool(
-        Grant.objects.filter(
-            pk=grant.pk, claimed_at=None, expires__gt=now, failed_attempts__lt=MAX_FAILED_ATTEMPTS
-        ).update(claimed_at=now)
-    )
+    return bool(_CLAIM.run(pk=grant.pk, now=now, claimed_at=now))
 
 
 def count_failure(grant: Grant) -> None:

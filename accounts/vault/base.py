@@ -219,6 +219,9 @@ class Sessions(Protocol):
         no live session; raises `NotConnected` as `open` does.
         """
 
+    def use(self, tsid: str, *, idle_expires_at: datetime, now: datetime) -> Session:
+        """`touch`, and the session as it is then: one statement, so that nothing ends it in between. Raises `SessionGone`."""
+
     def close(
         self, tsid: str, *, reason: str, now: datetime, revoke_at: Collection[str] = (), receipt: UUID | None = None
     ) -> Closed | None:

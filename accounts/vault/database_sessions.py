@@ -18,14 +18,16 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import Credential, Link, TokenSession
+from accounts.prepared_writes import PreparedInsert
 from accounts.vault.base import ORPHAN_AGE, Approved, Closed, Ended, NewSession, NotConnected, Session
 from accounts.vault.bounds import check_approved, is_tsid, printable, scope_text
 from accounts.vault.database_endings import delete, destroy, end_links, locked, mark_closed
-from accounts.vault.database_sql import live, live_session, touch
+from accounts.vault.database_sql import live, live_session, touch, use
 
 _TSID_BYTES = 24
 _SWEEP_BATCH = 200
 _LISTED_BATCH = 1000
+_INSERT_SESSION, _INSERT_LINKS = PreparedInsert(TokenSession), PreparedInsert(Link)
 _UNLINKED = ~Exists(Link.objects.filter(credential=OuterRef("pk")))
 
 
@@ -37,30 +39,34 @@ class DatabaseSessions:
         tsid = secrets.token_urlsafe(_TSID_BYTES)
         with transaction.atomic():
             _claim_credentials(new.user_id, new.approved)
-            TokenSession.objects.create(
-                tsid=tsid,
-                user_id=new.user_id,
-                client_id=new.client_id,
-                redirect_host=new.redirect_host,
-                resource=new.resource,
-                scope=" ".join(new.scopes),
-                address=new.address,
-                user_agent=printable(new.user_agent, 512),
-                signed_in_with=new.signed_in_with,
-                upstream_sid=new.upstream_sid,
-                created_at=now,
-                last_used_at=now,
-                idle_expires_at=min(new.idle_expires_at, new.expires_at),
-                expires_at=new.expires_at,
-            )
-            Link.objects.bulk_create(
-                Link(
-                    session_id=tsid,
-                    credential_id=approved.credential_id,
-                    provider=approved.provider,
-                    scope=scope_text(approved.scopes),
+            _INSERT_SESSION.save(
+                TokenSession(
+                    tsid=tsid,
+                    user_id=new.user_id,
+                    client_id=new.client_id,
+                    redirect_host=new.redirect_host,
+                    resource=new.resource,
+                    scope=" ".join(new.scopes),
+                    address=new.address,
+                    user_agent=printable(new.user_agent, 512),
+                    signed_in_with=new.signed_in_with,
+                    upstream_sid=new.upstream_sid,
+                    created_at=now,
+                    last_used_at=now,
+                    idle_expires_at=min(new.idle_expires_at, new.expires_at),
+                    expires_at=new.expires_at,
                 )
-                for approved in new.approved
+            )
+            _INSERT_LINKS.save_all(
+                [
+                    Link(
+                        session_id=tsid,
+                        credential_id=approved.credential_id,
+                        provider=approved.provider,
+                        scope=scope_text(approved.scopes),
+                    )
+                    for approved in new.approved
+                ]
             )
         return tsid
 
@@ -89,6 +95,9 @@ class DatabaseSessions:
 
     def touch(self, tsid: str, *, idle_expires_at: datetime, now: datetime) -> bool:
         return touch(tsid, idle_expires_at=idle_expires_at, now=now)
+
+    def use(self, tsid: str, *, idle_expires_at: datetime, now: datetime) -> Session:
+        return use(tsid, idle_expires_at=idle_expires_at, now=now)
 
     def close(
         self, tsid: str, *, reason: str, now: datetime, revoke_at: Collection[str] = (), receipt: UUID | None = None

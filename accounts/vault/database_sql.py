@@ -6,6 +6,7 @@ contract suite holds them to the same answers as the other backend's. They run u
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -38,6 +39,16 @@ _TOUCH = """
     WHERE tsid = %s AND closed_at IS NULL AND idle_expires_at > %s AND expires_at > %s
 """
 
+# The same, and what it is then. `{listed}` has another name in each database.
+_USE = f"""{_TOUCH}
+    RETURNING user_id, (SELECT u.is_active FROM accounts_user u WHERE u.id = accounts_tokensession.user_id),
+              client_id, redirect_host, resource, scope, idle_expires_at, expires_at,
+              (SELECT {{listed}}(l.provider, ' ') FROM accounts_link l JOIN accounts_credential c ON c.id = l.credential_id
+               WHERE l.session_id = accounts_tokensession.tsid AND c.state = %s)
+"""  # noqa: S608  # of two constants
+_LISTED = {"postgresql": "string_agg", "sqlite": "group_concat"}
+_USE_HERE = {vendor: _USE.format(listed=function) for vendor, function in _LISTED.items()}
+
 
 EVERY, NONE = "%", ""  # for `provider` below; a provider's own name holds no wildcard
 
@@ -67,20 +78,8 @@ def live_session(tsid: str, *, now: datetime, provider: str = NONE) -> tuple[Ses
         rows = cursor.fetchall()
     if not rows:
         raise SessionGone("unknown, closed, or past its end")
-    user_id, is_active, client_id, redirect_host, resource, scope, idle_expires_at, expires_at = rows[0][:8]
-    session = Session(
-        tsid=tsid,
-        user_id=_uuid(user_id),
-        user_is_active=bool(is_active),
-        client_id=client_id,
-        redirect_host=redirect_host,
-        resource=resource,
-        scopes=tuple(scope.split()),
-        idle_expires_at=_utc(idle_expires_at),
-        expires_at=_utc(expires_at),
-        dead_providers=tuple(row[8] for row in rows if row[10] == Credential.State.DEAD),
-    )
-    return session, [_linked(row) for row in rows if row[20] is not None]
+    dead = tuple(row[8] for row in rows if row[10] == Credential.State.DEAD)
+    return _session(tsid, rows[0][:8], dead), [_linked(row) for row in rows if row[20] is not None]
 
 
 def touch(tsid: str, *, idle_expires_at: datetime, now: datetime) -> bool:
@@ -91,6 +90,38 @@ def touch(tsid: str, *, idle_expires_at: datetime, now: datetime) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(_TOUCH, [moment, until, until, tsid, moment, moment])
         return bool(cursor.rowcount)
+
+
+def use(tsid: str, *, idle_expires_at: datetime, now: datetime) -> Session:
+    """The same, and the session as it is then. Raises `SessionGone`."""
+    if not is_tsid(tsid):
+        raise SessionGone("not a tsid")
+    moment, until = (connection.ops.adapt_datetimefield_value(time) for time in (now, idle_expires_at))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _USE_HERE[connection.vendor], [moment, until, until, tsid, moment, moment, Credential.State.DEAD.value]
+        )
+        rows = cursor.fetchall()  # all of it: SQLite ends the statement with the last row
+    if not rows:
+        raise SessionGone("unknown, closed, or past its end")
+    *columns, dead = rows[0]
+    return _session(tsid, columns, tuple(sorted((dead or "").split())))
+
+
+def _session(tsid: str, columns: Sequence[Any], dead_providers: tuple[str, ...]) -> Session:
+    user_id, is_active, client_id, redirect_host, resource, scope, idle_expires_at, expires_at = columns
+    return Session(
+        tsid=tsid,
+        user_id=_uuid(user_id),
+        user_is_active=bool(is_active),
+        client_id=client_id,
+        redirect_host=redirect_host,
+        resource=resource,
+        scopes=tuple(scope.split()),
+        idle_expires_at=_utc(idle_expires_at),
+        expires_at=_utc(expires_at),
+        dead_providers=dead_providers,
+    )
 
 
 def _linked(row: tuple[Any, ...]) -> Linked:

@@ -106,6 +106,11 @@ class MemorySessions:
             session.last_used_at = now
             return True
 
+    def use(self, tsid: str, *, idle_expires_at: datetime, now: datetime) -> Session:
+        with self._store.lock:
+            self.touch(tsid, idle_expires_at=idle_expires_at, now=now)
+            return self.alive(tsid, now=now)
+
     def close(
         self, tsid: str, *, reason: str, now: datetime, revoke_at: Collection[str] = (), receipt: UUID | None = None
     ) -> Closed | None:

@@ -16,6 +16,7 @@ from django.urls import reverse
 
 from accounts import audit, metrics, tracing
 from accounts.models import User
+from accounts.prepared_writes import PreparedInsert
 from accounts.vault.base import NotConnected
 from authserver import languages, policy, refusals, session_caps
 from authserver.authorize import obstacles, pages
@@ -32,6 +33,8 @@ from authserver.responses import leave
 from upstream import visits
 from upstream.errors import UpstreamError
 from upstream.models import Provider, Visit
+
+_INSERT = PreparedInsert(PendingAuthorization)
 
 
 def begin(
@@ -71,7 +74,7 @@ def begin(
     tracing.leave(f"pending:{pending.pk}")
     try:
         with transaction.atomic():
-            pending.save(force_insert=True)
+            _INSERT.save(pending)
     except IntegrityError:
         return PendingAuthorization.objects.filter(pk=ticket.id).first()
     return pending

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import transaction
 
 from accounts import metrics
+from accounts.prepared_writes import PreparedInsert
 from accounts.vault import vault
 from authserver import cascade, codes, policy, refresh_tokens
 from authserver.errors import OAuthError
@@ -19,6 +20,7 @@ from authserver.grants.context import TokenContext
 from authserver.grants.targets import check_target, lifetime_seconds
 from authserver.models import RefreshToken
 
+_INSERT = PreparedInsert(RefreshToken)
 VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")  # RFC 7636 section 4.1
 
 
@@ -88,18 +90,20 @@ def save(context: TokenContext, token: dict[str, Any]) -> None:
         if refreshing:
             handle = refresh_tokens.new_handle()
             refresh_token = refresh_tokens.mint(handle, 1)
-            RefreshToken.objects.create(
-                handle=handle,
-                tsid=grant.tsid,
-                user_id=grant.user_id,
-                application=client,
-                audience=resource,
-                resource=[resource.identifier],
-                scope=grant.scope,
-                auth_time=grant.auth_time,
-                token="",
-                token_checksum=refresh_tokens.checksum(refresh_token),
-                idle_expires_at=idle_expires_at,
-                expires_at=context.now + timedelta(seconds=lifetimes.refresh_absolute),
+            _INSERT.save(
+                RefreshToken(
+                    handle=handle,
+                    tsid=grant.tsid,
+                    user_id=grant.user_id,
+                    application=client,
+                    audience=resource,
+                    resource=[resource.identifier],
+                    scope=grant.scope,
+                    auth_time=grant.auth_time,
+                    token="",
+                    token_checksum=refresh_tokens.checksum(refresh_token),
+                    idle_expires_at=idle_expires_at,
+                    expires_at=context.now + timedelta(seconds=lifetimes.refresh_absolute),
+                )
             )
             token["refresh_token"] = refresh_token

@@ -11,13 +11,16 @@ An app may be set to reusable refresh tokens (`App.reusable_refresh_tokens`): th
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+
+from django.db.models import BigAutoField, IntegerField
 
 from accounts import metrics
 from accounts.prepared import Prepared, slot
+from accounts.prepared_writes import PreparedUpdate
 from accounts.vault import vault
-from accounts.vault.base import Damaged, SessionGone
+from accounts.vault.base import Damaged, Session, SessionGone
 from accounts.vault.derived import open_under, seal_under
 from authserver import cascade, policy, refresh_tokens
 from authserver.errors import OAuthError
@@ -29,6 +32,16 @@ from authserver.scopes import IDENTITY_SCOPES
 _BY_HANDLE: Prepared[RefreshToken] = Prepared(
     lambda: RefreshToken.objects.select_related("application__app", "user", "audience").filter(handle=slot("handle"))
 )
+
+_ROTATE = PreparedUpdate(
+    lambda: RefreshToken.objects.filter(
+        pk=slot("pk", BigAutoField()),
+        generation=slot("seen", IntegerField()),
+        token_checksum=slot("presented"),
+        revoked=None,
+    ),
+    "generation", "token_checksum", "replay_checksum", "replay_sealed", "replay_until", "idle_expires_at", "updated",
+)  # fmt: skip
 
 
 def invalid(detail: str) -> OAuthError:
@@ -71,12 +84,27 @@ def check(context: TokenContext) -> None:
         raise invalid("the user is not active")
     check_target(context, row.audience)
     try:
-        session = vault().sessions.alive(row.tsid, now=context.now)
+        session = _session(row, context)
     except SessionGone:
         raise invalid("its session is gone") from None
     if session.dead_providers and _requires(row.audience_id, session.dead_providers):
         raise invalid("a required upstream needs a new sign-in")
     context.resource, context.tsid = row.audience, row.tsid
+
+
+def _session(row: RefreshToken, context: TokenContext) -> Session:
+    """The live session, noted as used where this is no replay: last of all checks, so that hardly any refusal is a use.
+
+    Before the rotation, which is safe: whatever ends a session ends its lineage first, and nothing ended rotates.
+    """
+    sessions = vault().sessions
+    if context.replayed is not None:
+        return sessions.alive(row.tsid, now=context.now)
+    return sessions.use(row.tsid, idle_expires_at=_idle_end(context), now=context.now)
+
+
+def _idle_end(context: TokenContext) -> datetime:
+    return context.now + timedelta(seconds=policy.current().lifetimes.refresh_idle)
 
 
 def _in_replay_window(row: RefreshToken, genuine: refresh_tokens.Genuine, context: TokenContext) -> bool:
@@ -113,27 +141,23 @@ def save(context: TokenContext, token: dict[str, Any]) -> None:
     if row.application.app.reusable_refresh_tokens:
         _use_again(context, row, genuine, token)
         return
-    lifetimes = policy.current().lifetimes
     presented = context.parameters["refresh_token"]
     successor = refresh_tokens.mint(row.handle, row.generation + 1)
     token["refresh_token"] = successor
-    idle_expires_at = context.now + timedelta(seconds=lifetimes.refresh_idle)
-    rotated = RefreshToken.objects.filter(
-        pk=row.pk, generation=row.generation, token_checksum=genuine.checksum, revoked=None
-    ).update(
+    rotated = _ROTATE.run(
+        pk=row.pk,
+        seen=row.generation,
+        presented=genuine.checksum,
         generation=row.generation + 1,
         token_checksum=refresh_tokens.checksum(successor),
         replay_checksum=genuine.checksum,
         replay_sealed=seal_under(presented, json.dumps(token).encode(), row.handle),
-        replay_until=context.now + timedelta(seconds=lifetimes.refresh_replay),
-        idle_expires_at=idle_expires_at,
+        replay_until=context.now + timedelta(seconds=policy.current().lifetimes.refresh_replay),
+        idle_expires_at=_idle_end(context),
         updated=context.now,
     )
     if not rotated:
         _follow_the_winner(context, token)
-        return
-    if not vault().sessions.touch(row.tsid, idle_expires_at=idle_expires_at, now=context.now):
-        raise invalid("its session ended meanwhile")
 
 
 def _use_again(
@@ -141,12 +165,9 @@ def _use_again(
 ) -> None:
     """The same token goes on, as long as its session: only the idle time begins anew."""
     token["refresh_token"] = context.parameters["refresh_token"]
-    idle_expires_at = context.now + timedelta(seconds=policy.current().lifetimes.refresh_idle)
     current = RefreshToken.objects.filter(pk=row.pk, token_checksum=genuine.checksum, revoked=None)
-    if not current.update(idle_expires_at=idle_expires_at, updated=context.now):
+    if not current.update(idle_expires_at=_idle_end(context), updated=context.now):
         raise invalid("revoked or rotated meanwhile")
-    if not vault().sessions.touch(row.tsid, idle_expires_at=idle_expires_at, now=context.now):
-        raise invalid("its session ended meanwhile")
 
 
 def _follow_the_winner(context: TokenContext, token: dict[str, Any]) -> None:

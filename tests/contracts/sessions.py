@@ -55,6 +55,27 @@ class SessionsContract:
         with pytest.raises(SessionGone):
             vault.sessions.alive(tsid, now=NOW + 7 * DAY)
 
+    def test_using_it_says_what_it_is_then(self, vault: TokenVault) -> None:
+        user = person()
+        credentials = [kept(vault, user, name) for name in ("google", "atlassian", "github")]
+        tsid = opened(vault, user, *credentials)
+        for credential in credentials[:2]:
+            vault.credentials.mark_dead(credential.id, version_seen=1, reason="invalid_grant", now=NOW)
+        used = vault.sessions.use(tsid, idle_expires_at=NOW + 30 * DAY, now=NOW + HOUR)
+        assert used == vault.sessions.alive(tsid, now=NOW + 6 * DAY)
+        assert (used.idle_expires_at, used.dead_providers) == (NOW + 7 * DAY, ("atlassian", "google"))
+        bare = opened(vault, user)
+        assert vault.sessions.use(bare, idle_expires_at=NOW + 2 * DAY, now=NOW).dead_providers == ()
+        assert vault.sessions.alive(bare, now=NOW + DAY).idle_expires_at == NOW + 2 * DAY
+
+    def test_nothing_ended_can_be_used(self, vault: TokenVault) -> None:
+        user = person()
+        ran_out, closed = opened(vault, user), opened(vault, user)
+        vault.sessions.close(closed, reason="admin", now=NOW)
+        for tsid, at in ((ran_out, NOW + DAY), (closed, NOW)):
+            with pytest.raises(SessionGone):
+                vault.sessions.use(tsid, idle_expires_at=NOW + 5 * DAY, now=at)
+
     def test_touching_does_not_resurrect_a_session_that_ran_out_or_was_closed(self, vault: TokenVault) -> None:
         user = person()
         ran_out, closed = opened(vault, user), opened(vault, user)
@@ -73,6 +94,8 @@ class SessionsContract:
             vault.sessions.alive(tsid, now=NOW)
         with pytest.raises(SessionGone):
             vault.credentials.tokens(tsid, "github", now=NOW)
+        with pytest.raises(SessionGone):
+            vault.sessions.use(tsid, idle_expires_at=NOW + DAY, now=NOW)
         assert not vault.sessions.touch(tsid, idle_expires_at=NOW + DAY, now=NOW)
         assert not vault.sessions.close(tsid, reason="revoked", now=NOW)
 

@@ -127,6 +127,7 @@ class TestStatements(InDatabase):
         tsid = opened(vault, user, kept(vault, user, "github"), kept(vault, user, "google"))
         assert count(lambda: vault.sessions.alive(tsid, now=NOW)) == 1
         assert count(lambda: vault.sessions.touch(tsid, idle_expires_at=NOW + DAY, now=NOW)) == 1
+        assert count(lambda: vault.sessions.use(tsid, idle_expires_at=NOW + DAY, now=NOW)) == 1
 
     def test_a_refresh_is_a_lease_a_look_and_a_write(self, vault: TokenVault, count: Count) -> None:
         github = kept(vault, person())

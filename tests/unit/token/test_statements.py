@@ -56,17 +56,17 @@ def test_a_code_of_a_confidential_client_takes_no_more() -> None:
     assert len(statements(lambda: post(form))) == 4
 
 
-def test_a_refresh_takes_four() -> None:
+def test_a_refresh_takes_three() -> None:
     approval = approve(resource=warm_resource())
     form = approval.refresh_form(approval.redeem()["refresh_token"])
-    assert len(statements(lambda: post(form))) == 4
+    assert len(statements(lambda: post(form))) == 3
 
 
-def test_a_replayed_refresh_takes_at_most_four() -> None:
+def test_a_replayed_refresh_takes_two() -> None:
     approval = approve(resource=warm_resource())
     form = approval.refresh_form(approval.redeem()["refresh_token"])
     post(form)
-    assert len(statements(lambda: post(form))) <= 4
+    assert len(statements(lambda: post(form))) == 2
 
 
 def test_an_exchange_of_a_fresh_token_takes_three() -> None:
