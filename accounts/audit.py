@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -67,7 +67,7 @@ def record_all(events: Sequence[Event], *, now: datetime | None = None) -> None:
         AuditEvent(
             at=at,
             request_id=request_id,
-            **{**asdict(event), "reason": event.reason[:255], "actor": event.actor[:255]},
+            **{**vars(event), "reason": event.reason[:255], "actor": event.actor[:255]},
         )
         for event in events
     ]

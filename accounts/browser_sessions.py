@@ -13,8 +13,11 @@ from uuid import UUID
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+from django.db.models import DateTimeField
+from django.utils import timezone
 
 from accounts.models import BrowserSession
+from accounts.prepared import Prepared, slot
 
 SIGNED_IN_WITH = "signed_in_with"
 """The name of the upstream of the sign-in."""
@@ -25,10 +28,28 @@ UPSTREAM_SID = "upstream_sid"
 MAX_SID = 255
 
 
+_BY_KEY: Prepared[BrowserSession] = Prepared(
+    lambda: BrowserSession.objects.filter(session_key=slot("key"), expire_date__gt=slot("now", DateTimeField()))
+)
+_HELD: Prepared[str] = Prepared(
+    lambda: (
+        BrowserSession.objects.select_for_update().filter(session_key=slot("key")).values_list("session_key", flat=True)
+    )
+)
+
+
 class SessionStore(DatabaseStore):
     @classmethod
     def get_model_class(cls) -> type[BrowserSession]:
         return BrowserSession
+
+    def _get_session_from_db(self) -> BrowserSession | None:
+        """As Django's, with a statement that is made once."""
+        key = self.session_key or ""
+        row = _BY_KEY.first(key=key, now=timezone.now()) if key.isascii() and key.isalnum() else None
+        if row is None:
+            self._session_key = None
+        return row
 
     def create_model_instance(self, data: dict[str, Any]) -> BrowserSession:
         row: BrowserSession = super().create_model_instance(data)  # type: ignore[assignment]  # of the class above
@@ -68,4 +89,4 @@ def end_everybodys() -> int:
 
 def still_there(session_key: str | None) -> bool:
     """Whether nobody has ended this session meanwhile. Inside a transaction: and nobody does until it is over."""
-    return BrowserSession.objects.select_for_update().filter(session_key=session_key or "").exists()
+    return _HELD.first(key=session_key or "") is not None

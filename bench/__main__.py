@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=5, metavar="N", help="default: 5")
     parser.add_argument("--peers", action="store_true", help="django-oauth-toolkit as well, in the same minutes")
     parser.add_argument("--growth", action="store_true", help=f"at {MANY_SESSIONS:,} sessions as well, and the purges")
+    parser.add_argument("--stores", action="store_true", help="the vault's hot steps, and the same in Redis")
     parser.add_argument("--statements", action="store_true", help="what each operation sent to the database, too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="every repeat of every operation, for comparing")
     options = parser.parse_args()
@@ -77,6 +79,8 @@ def main() -> int:
             run.operate(ours.target, operations.of(ours), requests=options.requests)
             write(report.markdown(run.measured[ours.target.name]))
             write(report.surroundings(ours.target, run.measured[ours.target.name], most))
+            if options.stores:
+                write(report.stores(json.loads(ours.run("-m", "bench.stores", str(options.requests)))))
             if options.growth:
                 few = list(growth.operate(ours, sessions=options.sessions, requests=options.requests,
                                           repeats=options.repeats))  # fmt: skip

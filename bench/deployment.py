@@ -47,11 +47,15 @@ class Deployment:
     def seed(self, *, sessions: int, used: int, due: int, browsers: int) -> None:
         """Fill the database up to so many sessions, with fresh ones to use among them. In a process of its own."""
         asked = {"sessions": sessions, "used": used, "due": due, "browsers": browsers}
-        made: dict[str, Any] = json.loads(run(self.environment, "-m", "bench.seeding", json.dumps(asked)))
+        made: dict[str, Any] = json.loads(self.run("-m", "bench.seeding", json.dumps(asked)))
         self.seeded = Seeded(**made)
 
     def manage(self, *arguments: str) -> str:
-        return run(self.environment, "manage.py", *arguments)
+        return self.run("manage.py", *arguments)
+
+    def run(self, *arguments: str) -> str:
+        """Python in the server's environment."""
+        return run(self.environment, *arguments)
 
 
 def run(environment: dict[str, str], *arguments: str) -> str:

@@ -80,6 +80,22 @@ def ratios(measured: Mapping[str, Sequence[Measured]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def stores(measured: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
+    """What `bench.stores` found: a row a step and store."""
+    lines = [
+        "",
+        "| step | store | CPU ms | of it the store's | p50 ms | p99 ms |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    steps = list(next(iter(measured.values())))
+    lines += [
+        f"| {step} | {store} | " + " | ".join(f"{value:.3f}" for value in found[step]) + " |"
+        for step in steps
+        for store, found in measured.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def as_json(measured: Mapping[str, Sequence[Measured]]) -> str:
     """Server, operation, and its repeats in order."""
     document = {

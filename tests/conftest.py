@@ -18,7 +18,7 @@ import django
 import pytest
 from django.db import connection
 
-from tests.harness import environment, postgres
+from tests.harness import environment, migrated
 from tests.harness import server as servers
 from tests.harness import topology as topologies
 
@@ -39,6 +39,8 @@ from upstream import revoke  # noqa: E402
 
 NEEDS_POSTGRES = {"postgres_url", "two_servers", "topology"}
 BEHIND_NGINX = {"demo_server", "deployment", "host"}  # what tests/interop/conftest.py has another of on PostgreSQL
+LONGEST = ("availability", "deployment", "interop", "browser", "workbench", "races", "flow", "maintenance")
+"""The directories of tests that start servers, and are a file of minutes sometimes."""
 NEEDS_BROWSER = {"browser", "page"}
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",  # its sandbox refuses to run as root, which is who containers are
@@ -58,7 +60,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark by fixture; on PostgreSQL, keep only what can differ there."""
+    """Mark by fixture; on PostgreSQL, keep only what can differ there. Long files first: no worker waits for the last."""
+    items.sort(key=lambda item: LONGEST.index(kind) if (kind := item.path.parent.name) in LONGEST else len(LONGEST))
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & NEEDS_POSTGRES or (item.get_closest_marker("interop") and fixtures & BEHIND_NGINX):
@@ -106,16 +109,22 @@ def postgres_url() -> str:
 def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
     """A function that starts a server as `./dev run` does and answers a `tests.harness.server.Server`, ready to be called.
 
-    Its arguments are those of `tests.harness.server.launch`; without a data directory the server gets a fresh one, and on
-    PostgreSQL a fresh database too. Whatever was started stops at the end of the session.
+    Its arguments are those of `tests.harness.server.launch`; without a data directory the server gets a fresh one, with a
+    migrated database in it, or on PostgreSQL beside it. Whatever was started stops at the end of the session.
     """
     with ExitStack() as started:
 
         def start(*arguments: str, data_dir: Path | None = None, **options: Any) -> servers.Server:
-            if data_dir is None and environment.on_postgres() and "AUTHSERVER_DATABASE_URL" not in options:
-                fresh = postgres.database(os.environ[environment.DATABASE_URL])
-                options["AUTHSERVER_DATABASE_URL"] = started.enter_context(fresh)
-            server = servers.launch(data_dir or tmp_path_factory.mktemp("server"), *arguments, **options)
+            if data_dir is None:
+                data_dir = tmp_path_factory.mktemp("server")
+                if "AUTHSERVER_DATABASE_URL" in options:
+                    pass
+                elif environment.on_postgres():
+                    fresh = migrated.database(os.environ[environment.DATABASE_URL])
+                    options["AUTHSERVER_DATABASE_URL"] = started.enter_context(fresh)
+                else:
+                    migrated.copy_sqlite(data_dir / "authserver.sqlite3")
+            server = servers.launch(data_dir, *arguments, **options)
             started.callback(server.stop)
             return server.wait()
 
@@ -131,7 +140,7 @@ def demo_server(start_server: StartServer) -> servers.Server:
 @pytest.fixture(scope="session")
 def two_servers(postgres_url: str, start_server: StartServer) -> Iterator[tuple[servers.Server, servers.Server]]:
     """Two processes of one demo server: the same issuer (the first's), secrets and PostgreSQL database."""
-    with postgres.database(postgres_url) as url:
+    with migrated.database(postgres_url) as url:
         first = start_server(AUTHSERVER_DATABASE_URL=url)
         second = start_server(data_dir=first.data_dir, issuer=first.issuer, AUTHSERVER_DATABASE_URL=url)
         yield first, second
@@ -141,7 +150,7 @@ def two_servers(postgres_url: str, start_server: StartServer) -> Iterator[tuple[
 def topology(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[topologies.Topology]:
     """What is deployed, in demo mode and without TLS: nginx, two gunicorn masters, one PostgreSQL, one Redis."""
     with (
-        postgres.database(postgres_url) as url,
+        migrated.database(postgres_url) as url,
         topologies.running(tmp_path_factory.mktemp("topology"), url) as running,
     ):
         yield running

@@ -21,6 +21,7 @@ from django.utils.module_loading import import_string
 from django.views.decorators.cache import never_cache
 
 from accounts import audit, metrics
+from accounts.backends import PERSON_BACKEND
 from accounts.browser_sessions import MAX_SID, SIGNED_IN_WITH, UPSTREAM_SID
 from accounts.models import User
 from upstream import visits
@@ -31,7 +32,6 @@ from upstream.models import Visit
 
 log = structlog.get_logger(__name__)
 
-SIGN_IN_BACKEND = "django.contrib.auth.backends.ModelBackend"
 """What the Django session names as its backend: it loads the user and checks that they are active."""
 
 
@@ -73,7 +73,7 @@ def callback(request: HttpRequest, upstream: str = "") -> HttpResponse:
 
 def _sign_in(request: HttpRequest, user: User, visit: Visit, claims: dict[str, Any]) -> None:
     """A new Django session: whatever this browser's old one was, nobody who knew it has this one."""
-    login(request, user, backend=SIGN_IN_BACKEND)
+    login(request, user, backend=PERSON_BACKEND)
     now = int(time.time())
     signed_in_at = claims.get("auth_time")  # when the person really was asked, where the provider says so
     request.session["auth_time"] = now if signed_in_at is None else max(0, min(int(signed_in_at), now))

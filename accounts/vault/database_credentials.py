@@ -13,11 +13,12 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, UUIDField
 from django.db.models.functions import Coalesce, Greatest
 
 from accounts import audit, metrics
 from accounts.models import Credential, Link, TokenSession
+from accounts.prepared import Prepared, slot
 from accounts.vault import tokenset
 from accounts.vault.base import (
     Closed,
@@ -37,6 +38,13 @@ from accounts.vault.sealing import Sealing
 
 log = structlog.get_logger(__name__)
 _KEEP_ATTEMPTS = 5  # each is lost only to a sign-in and the end of its last session, both within a moment
+_OF_USER: Prepared[Credential] = Prepared(
+    lambda: (
+        Credential.objects.filter(user_id=slot("user", UUIDField()))
+        .defer("sealed_tokens")
+        .order_by("-signed_in_at", "-id")
+    )
+)
 _NO_LEASE: dict[str, Any] = {"lease_holder": "", "lease_until": None}
 
 
@@ -68,8 +76,8 @@ class DatabaseCredentials:
         return list(people.values_list("user_id", flat=True)[:limit])
 
     def of_user(self, user_id: UUID, provider: str | None = None) -> Sequence[CredentialState]:
-        rows = Credential.objects.filter(user_id=user_id).defer("sealed_tokens").order_by("-signed_in_at", "-id")
-        return [_state(row) for row in (rows if provider is None else rows.filter(provider=provider))]
+        rows = _OF_USER.all(user=user_id)
+        return [_state(row) for row in rows if provider in {None, row.provider}]
 
     def tokens(self, tsid: str, provider: str, *, now: datetime) -> Entry:
         session, links = live_session(tsid, now=now, provider=provider if is_provider(provider) else NONE)

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from django.db.models import BigAutoField
-
 from accounts.prepared import Prepared, slot
 from authserver import clients, languages, redirects, verify
 from authserver.authorize.request import AuthorizationRequest, Destination
@@ -150,27 +148,28 @@ def pkce(raw: dict[str, str], client: Client, values: dict[str, Any]) -> None:
     values["code_challenge"] = challenge
 
 
+_UPSTREAMS = ResourceUpstream.objects.select_related("resource", "provider").order_by("position", "id")
+_OF_NAMED: Prepared[ResourceUpstream] = Prepared(
+    lambda: _UPSTREAMS.filter(resource__enabled=True, resource__canonical=slot("canonical"))
+)
 _NAMED: Prepared[Resource] = Prepared(
     lambda: Resource.objects.filter(enabled=True, canonical=slot("canonical")).order_by()
-)
-_UPSTREAMS: Prepared[ResourceUpstream] = Prepared(
-    lambda: (
-        ResourceUpstream.objects.filter(resource_id=slot("resource", BigAutoField()))
-        .select_related("provider")
-        .order_by("position", "id")
-    )
 )
 
 
 def resource(raw: dict[str, str], client: Client, values: dict[str, Any]) -> None:
-    """Exactly one: the one named, else the default, else the only one (behaviour.md, resource and scopes)."""
+    """Exactly one: the one named, else the default, else the only one (behaviour.md, resource and scopes).
+
+    It is read with its upstreams; by itself where it has none.
+    """
     given = raw.get("resource")
-    found: Resource | None
     if given is not None:
         try:
-            found = _NAMED.first(canonical=canonical(given))
+            named = canonical(given)
         except ValueError as reason:
             raise OAuthError("invalid_target", f"resource {reason}.") from None
+        upstreams = _OF_NAMED.all(canonical=named)
+        found = upstreams[0].resource if upstreams else _NAMED.first(canonical=named)
         if found is None:
             raise OAuthError("invalid_target", "No such resource is registered here.")
     else:
@@ -178,8 +177,9 @@ def resource(raw: dict[str, str], client: Client, values: dict[str, Any]) -> Non
         if not candidates or (len(candidates) > 1 and not candidates[0].default):
             raise OAuthError("invalid_target", "Name the resource (RFC 8707): there is no default here.")
         found = candidates[0]
+        upstreams = list(_UPSTREAMS.filter(resource=found))
     values["resource"] = found
-    values["upstreams"] = tuple(_UPSTREAMS.all(resource=found.pk))
+    values["upstreams"] = tuple(upstreams)
 
 
 def scopes(raw: dict[str, str], client: Client, values: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -10,6 +11,7 @@ from django.http import HttpRequest
 from accounts import audit, browser_sessions, metrics, tracing
 from accounts.browser_sessions import SIGNED_IN_WITH, UPSTREAM_SID
 from accounts.models import User
+from accounts.prepared_writes import PreparedInsert
 from accounts.vault import vault
 from accounts.vault.base import NewSession
 from authserver import codes, policy, redirects
@@ -21,6 +23,7 @@ from authserver.authorize.upstreams import Connections
 from authserver.models import Client, PendingAuthorization
 from authserver.people import auth_time
 
+_INSERT = PreparedInsert(PendingAuthorization)
 REDEEM_MARGIN_SECONDS = 60
 SESSION_TRACE_SECONDS = 3600
 """For so long the uses of a session are linked to the trace that it began in."""
@@ -112,4 +115,11 @@ def finish(
 
 
 def _claim(pending: PendingAuthorization, *, now: datetime) -> bool:
+    """Take the approval for good. One that nobody had to be asked for may have no row yet: it is written as taken, from a
+    copy, because all of this may be undone."""
+    if pending._state.adding:
+        taken = copy(pending)
+        taken.finished_at = now
+        _INSERT.save(taken)
+        return True
     return bool(PendingAuthorization.objects.filter(pk=pending.pk, finished_at=None).update(finished_at=now))

@@ -49,8 +49,9 @@ def begin(
     """The row of an approval, with the upstreams that the person left out. `as_before`: nobody was asked, for what was
     approved once is remembered.
 
-    A second click on Approve finds the first one's row; None where the client is gone. From now on the answer goes to this
-    redirect URI and to no other, whether the client named it or had only this one.
+    A second click on Approve finds the first one's row; None where the client is gone. Where nobody was asked there is no
+    second click, and mostly nothing left to do: then the row is written by whatever comes next. From now on the answer goes
+    to this redirect URI and to no other, whether the client named it or had only this one.
     """
     settled = {**asked.raw, "redirect_uri": asked.redirect_uri}
     pending = PendingAuthorization(
@@ -72,12 +73,21 @@ def begin(
         expires_at=now + timedelta(seconds=policy.current().lifetimes.pending),
     )
     tracing.leave(f"pending:{pending.pk}")
-    try:
-        with transaction.atomic():
-            _INSERT.save(pending)
-    except IntegrityError:
-        return PendingAuthorization.objects.filter(pk=ticket.id).first()
-    return pending
+    if as_before or kept(pending):
+        return pending
+    return PendingAuthorization.objects.filter(pk=ticket.id).first()
+
+
+def kept(pending: PendingAuthorization) -> bool:
+    """Whether the row is there, and it is written now where it was not: the person is about to leave. False where it was
+    there before, or the client or the resource is gone."""
+    if pending._state.adding:
+        try:
+            with transaction.atomic():
+                _INSERT.save(pending)
+        except IntegrityError:
+            return False
+    return True
 
 
 def came_back(pending: PendingAuthorization, visit: Visit, user: User | None) -> None:
@@ -135,6 +145,8 @@ def advance(
         return pages.not_allowed(request, asked)
     connections = Connections(user)
     for entry in connections.missing(asked, progress["skipped"]):
+        if not kept(pending):
+            return pages.gone(request)
         met = Obstacle(request, asked, pending, entry.provider, Visit.Purpose.CONNECT)
         if entry.provider.name in progress["visited"]:
             return obstacles.not_granted(met, connections.lacking(entry))
@@ -190,6 +202,8 @@ def visit(
     now: datetime,
 ) -> HttpResponse:
     """Send the browser to a provider; its state exists only now, after the person approved."""
+    if not kept(pending):
+        return pages.gone(request)
     progress = pending.parameters
     prompt = asked.prompt & {"login", "select_account"}
     here = signed_in(request)

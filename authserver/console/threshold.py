@@ -20,6 +20,7 @@ from django.urls import reverse
 from django.utils.crypto import constant_time_compare
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from accounts.backends import PERSON_BACKEND
 from accounts.browser_sessions import IN_CONSOLE_WITH, SIGNED_IN_WITH, UPSTREAM_SID
 from accounts.models import User
 from authserver import second_factor
@@ -35,7 +36,6 @@ PROVED = "console_proved_at"
 RECENT_SECONDS = 600
 UPSTREAM_SECOND_FACTOR = "console_upstream_second_factor"
 MAX_NEXT = 2048
-BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def let_in(
         request.session.pop(earlier, None)
     if via is not None and request.session.get(SIGNED_IN_WITH) != via.upstream:
         request.session.flush()  # it names one session of one upstream
-    login(request, user, backend=BACKEND)
+    login(request, user, backend=PERSON_BACKEND)
     request.session[ENTERED] = time.time()
     proved(request)
     if via is not None:

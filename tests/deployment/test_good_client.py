@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 import httpx
 import pytest
 
-from tests.harness import oauth, postgres
+from tests.harness import migrated, oauth
 from tests.harness import topology as topologies
 from tests.harness.demo import exchange_form
 from tests.harness.oauth import OAuthClient
@@ -36,7 +36,7 @@ LIMITS = (
 def crowded(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
     directory = tmp_path_factory.mktemp("crowded")
     with (
-        postgres.database(postgres_url) as url,
+        migrated.database(postgres_url) as url,
         topologies.running(directory, url, tls=True, AUTHSERVER_RATE_LIMITS=LIMITS) as running,
     ):
         yield running

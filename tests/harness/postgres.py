@@ -109,10 +109,12 @@ def start(*, settings: Sequence[str] = SPEED) -> str:
 
 
 @contextmanager
-def database(server_url: str) -> Iterator[str]:
-    """A fresh, empty database on that server, gone afterwards; yields its URL."""
+def database(server_url: str, *, template: str = "") -> Iterator[str]:
+    """A fresh database on that server, empty or a copy of the one that `template` is the URL of; gone afterwards. Yields its
+    URL."""
     name = f"authserver_{secrets.token_hex(6)}"
+    like = sql.Identifier(urlsplit(template).path.lstrip("/") or "template1")
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), like))
         yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

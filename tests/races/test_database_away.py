@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.harness import postgres
+from tests.harness import migrated
 from tests.harness.demo import exchange_form
 from tests.harness.gate import Gate
 from tests.harness.oauth import OAuthClient, claims
@@ -23,7 +23,7 @@ Ask = Callable[[httpx.Client], httpx.Response]
 
 @pytest.fixture
 def gate(postgres_url: str) -> Iterator[Gate]:
-    with postgres.database(postgres_url) as url, Gate(url) as gate:
+    with migrated.database(postgres_url) as url, Gate(url) as gate:
         yield gate
 
 

@@ -19,7 +19,7 @@ import httpx
 import psycopg
 import pytest
 
-from tests.harness import postgres
+from tests.harness import migrated
 from tests.harness.demo import exchange_form, knobs
 from tests.harness.gate import Gate
 from tests.harness.oauth import OAuthClient, claims
@@ -134,7 +134,7 @@ def workers_of(master: int) -> list[int]:
 
 @pytest.fixture(scope="module")
 def servers(postgres_url: str, start_server: Any) -> Iterator[Pair]:
-    with postgres.database(postgres_url) as url, Gate(url) as gate:
+    with migrated.database(postgres_url) as url, Gate(url) as gate:
         other = start_server(AUTHSERVER_DATABASE_URL=url)
         victim = start_server(data_dir=other.data_dir, issuer=other.issuer, AUTHSERVER_DATABASE_URL=gate.url)
         pair = Pair(other, victim, gate)

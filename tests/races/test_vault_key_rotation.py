@@ -18,7 +18,7 @@ import httpx
 import psycopg
 import pytest
 
-from tests.harness import postgres
+from tests.harness import migrated
 from tests.harness.demo import exchange_form, knobs
 from tests.harness.oauth import OAuthClient
 from tests.harness.person import Person
@@ -87,7 +87,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def deployment(postgres_url: str, start_server: Any) -> Iterator[Deployment]:
-    with postgres.database(postgres_url) as url:
+    with migrated.database(postgres_url) as url:
         first = start_server(AUTHSERVER_DATABASE_URL=url)
         second = start_server(data_dir=first.data_dir, issuer=first.issuer, AUTHSERVER_DATABASE_URL=url)
         deployment = Deployment([first, second])
