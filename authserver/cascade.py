@@ -24,11 +24,17 @@ from django.utils import timezone
 
 from accounts import audit, browser_sessions
 from accounts.models import User
+from accounts.prepared import slot
+from accounts.prepared_writes import PreparedUpdate
 from accounts.vault import vault
 from accounts.vault.base import Closed
 from authserver.models import App, Client, Consent, RefreshToken, Resource, ResourceUpstream
 from upstream.revoke import providers_to_tell
 
+_END_LINEAGE = PreparedUpdate(
+    lambda: RefreshToken.objects.filter(tsid=slot("tsid"), revoked=None),
+    "revoked", "replay_checksum", "replay_sealed", "replay_until",
+)  # fmt: skip
 CLIENTS = 500
 """Of an app, whose sessions are looked for in one statement."""
 
@@ -313,9 +319,7 @@ def _over_all(
 def _end(tsid: str, why: Why, receipt: Receipt, revoke_at: frozenset[str]) -> bool:
     """Five statements, and one more where a provider is to be told."""
     now = timezone.now()
-    revoked = RefreshToken.objects.filter(tsid=tsid, revoked=None).update(
-        revoked=now, replay_checksum="", replay_sealed="", replay_until=None
-    )
+    revoked = _END_LINEAGE.run(tsid=tsid, revoked=now, replay_checksum="", replay_sealed="", replay_until=None)
     closed = vault().sessions.close(tsid, reason=why.reason, now=now, revoke_at=revoke_at, receipt=receipt.id)
     receipt.refresh_tokens += revoked
     if closed is None:

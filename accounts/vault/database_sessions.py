@@ -12,12 +12,15 @@ import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, UUIDField
 
 from accounts.models import Credential, Link, TokenSession
+from accounts.prepared import Prepared, slot
 from accounts.prepared_writes import PreparedInsert
 from accounts.vault.base import ORPHAN_AGE, Approved, Closed, Ended, NewSession, NotConnected, Session
 from accounts.vault.bounds import check_approved, is_tsid, printable, scope_text
@@ -184,14 +187,22 @@ def _claim_credentials(user_id: UUID, approved: Sequence[Approved], *, beside: C
     if not approved:
         return
     ids = {entry.credential_id for entry in approved}
-    rows = locked(Credential.objects.filter(user_id=user_id, id__in=ids.union(beside)))
-    found = {credential_id: (provider, unlinked_at)
-             for credential_id, provider, unlinked_at in rows.values_list("id", "provider", "unlinked_at")}  # fmt: skip
+    wanted = {f"id{number}": one for number, one in enumerate(ids.union(beside))}
+    rows = _held(len(wanted)).all(user=user_id, **wanted)
+    found = {row.pk: (row.provider, row.unlinked_at) for row in rows}
     for entry in approved:
         if found.get(entry.credential_id, ("", None))[0] != entry.provider:
             raise NotConnected(f"the credential for {entry.provider} is not there (any more)")
     if any(found[credential_id][1] for credential_id in ids):  # the first session of a new credential
         Credential.objects.filter(id__in=ids).update(unlinked_at=None)
+
+
+@cache
+def _held(count: int) -> Prepared[Credential]:
+    """So many of a person's credentials, held; few numbers come, as nobody needs many upstreams."""
+    ids: list[Any] = [slot(f"id{number}", UUIDField()) for number in range(count)]
+    own = Credential.objects.filter(user_id=slot("user", UUIDField()), id__in=ids)
+    return Prepared(lambda: locked(own.only("provider", "unlinked_at")))
 
 
 def _unlink(tsids: list[str], *, now: datetime, revoke_at: Collection[str]) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import cache
 
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.prepared import Prepared, slot
 from authserver.app_identity import LOOPBACK, Identity
 
 SEEN_EVERY = timedelta(minutes=1)
@@ -91,6 +93,8 @@ class App(models.Model):
     @classmethod
     def of(cls, found: Identity) -> App:
         """The app of this identity, made where there is none; one statement where there is."""
+        if (known := _by_key().first(key=found.key)) is not None:
+            return known
         seen = {"kind": found.kind, "name": found.name, "place": found.place, "skeleton": found.skeleton}
         app, _new = cls.objects.get_or_create(key=found.key, defaults=seen)
         return app
@@ -179,3 +183,8 @@ class ApprovalRequest(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+@cache
+def _by_key() -> Prepared[App]:
+    return Prepared(lambda: App.objects.filter(key=slot("key")))

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from accounts import audit
+from accounts.prepared import Prepared, slot
 from authserver import cascade, clients, limits, policy, refresh_tokens, verify
 from authserver.addresses import client_address, network_of
 from authserver.claims import AccessClaims
@@ -28,6 +29,9 @@ PARAMETERS = frozenset(
 )
 NOBODYS = "0" * 32
 """A handle that no lineage has: looking it up costs what looking up a genuine one does."""
+_BY_HANDLE: Prepared[RefreshToken] = Prepared(
+    lambda: RefreshToken.objects.select_related("application__app").defer("replay_sealed").filter(handle=slot("handle"))
+)
 
 
 @cross_origin(methods=("POST",))
@@ -54,9 +58,7 @@ def revoke(request: HttpRequest) -> HttpResponse:
 def lineage_of(token: str) -> RefreshToken | None:
     """The lineage of a refresh token of ours, of whatever generation; one statement, whatever it is."""
     genuine = refresh_tokens.read(token)
-    rows = RefreshToken.objects.select_related("application__app").defer("replay_sealed")
-    found: RefreshToken | None = rows.filter(handle=genuine.handle if genuine else NOBODYS).first()
-    return found
+    return _BY_HANDLE.first(handle=genuine.handle if genuine else NOBODYS)
 
 
 def authenticated(given: Presented, row: RefreshToken | None, *, now: datetime) -> Client:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.harness.demo import knobs
 from tests.races.conftest import Racers
 
-WAYS, ROUNDS = 24, 20
+WAYS, ROUNDS = 24, 10
 
 
 def test_parallel_exchanges_of_an_expired_token_cause_one_refresh(racers: Racers) -> None:

@@ -10,7 +10,7 @@ import httpx
 
 from tests.races.conftest import Racers
 
-WAYS, USES, ROUNDS = 24, 5, 5
+WAYS, USES, ROUNDS = 24, 5, 3
 PATIENCE_SECONDS = 20
 POLICY = "registration: {{mode: {mode}}}\n"
 

@@ -13,7 +13,7 @@ from tests.harness.oauth import claims
 from tests.races.conftest import WAYS, Racers
 
 pytestmark = pytest.mark.postgres
-ROUNDS = 200
+ROUNDS = 60
 REFRESHES = 4
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.harness.oauth import claims
 from tests.races.conftest import WAYS, Racers
 
-ROUNDS = 200
+ROUNDS = 80
 
 
 def rows(racers: Racers, sql: str, *values: object) -> list[tuple[object, ...]]:

@@ -24,7 +24,7 @@ from tests.harness.oauth import OAuthClient
 from tests.harness.person import Person
 from tests.harness.server import Server, dev, environment, launch
 
-STORED = 3000  # rows beside those at work: some dozens of batches
+STORED = 1600  # rows beside those at work: some batches
 STOCK = f"""
 from django.utils import timezone
 from accounts.models import User
