@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,13 @@ def on_starting(server: Any) -> None:
     for address in server.cfg.address:
         if env.flag("AUTHSERVER_DEMO") and not (isinstance(address, tuple) and _is_loopback(address[0])):
             raise SystemExit(f"Demo mode serves loopback addresses only, and {address!r} is none.")
+
+
+def when_ready(server: Any) -> None:
+    """Before the workers are forked: what is there by now stays, so their collectors need not look at it. Looking writes into
+    every page of it, and a page that was written to is no longer shared."""
+    gc.collect()
+    gc.freeze()
 
 
 def child_exit(server: Any, worker: Any) -> None:

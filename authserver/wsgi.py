@@ -29,4 +29,15 @@ def _check_vault_keys() -> None:
             connection.close_pool()
 
 
+def _load_all() -> None:
+    """Every view and the certificate authorities, in that process too: once, and shared by all workers."""
+    from django.urls import get_resolver
+
+    from upstream.http import tls_context
+
+    tls_context()
+    _ = get_resolver().url_patterns
+
+
 _check_vault_keys()
+_load_all()

@@ -184,8 +184,8 @@ def _read(response: urllib3.BaseHTTPResponse, max_bytes: int) -> bytes:
 
 
 @cache
-def _tls_context() -> ssl.SSLContext:
-    """One a process: reading the certificate authorities takes tens of milliseconds."""
+def tls_context() -> ssl.SSLContext:
+    """One a process: reading the certificate authorities takes tens of milliseconds, and megabytes."""
     context = ssl.create_default_context(cafile=certifi.where())
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if settings.UPSTREAM_CA_FILE:
@@ -196,7 +196,7 @@ def _tls_context() -> ssl.SSLContext:
 @cache
 def _pools(allow_private_network: bool) -> urllib3.PoolManager:
     """Kept apart, so that a connection made for development never serves a caller that may not have it."""
-    manager = urllib3.PoolManager(_POOLS, maxsize=_CONNECTIONS_PER_HOST, ssl_context=_tls_context())
+    manager = urllib3.PoolManager(_POOLS, maxsize=_CONNECTIONS_PER_HOST, ssl_context=tls_context())
     manager.pool_classes_by_scheme = (
         {"http": PrivatePool, "https": PrivateTlsPool} if allow_private_network else {"https": TlsPool}
     )

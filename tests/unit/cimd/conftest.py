@@ -29,5 +29,5 @@ def documents(tmp_path: Path, settings: Settings, db: None) -> Iterator[Document
 
 def _forget_connections() -> None:
     """TLS trust is read once a process."""
-    for cached in (http._pools, http._tls_context):
+    for cached in (http._pools, http.tls_context):
         cached.cache_clear()

@@ -31,7 +31,7 @@ def _nothing_remembered() -> Iterator[None]:
 def forget() -> None:
     cache.clear()
     discovery.forget()
-    for cached in (http._pools, http._tls_context):
+    for cached in (http._pools, http.tls_context):
         cached.cache_clear()
     for published in (views.authorization_server, views.openid_configuration, views.jwks):
         view: Any = getattr(published, "__wrapped__", published)

@@ -25,7 +25,7 @@ def _nothing_remembered() -> Iterator[None]:
 def _forget() -> None:
     cache.clear()
     discovery.forget()
-    for cached in (http._pools, http._tls_context):
+    for cached in (http._pools, http.tls_context):
         cached.cache_clear()
 
 
