@@ -80,6 +80,11 @@ UNREADABLE = _problem(
 TOO_MANY = _problem(
     "Too many requests. Try again in 12 seconds.", status=429, error="temporarily_unavailable", title="Not now"
 )
+UNKNOWN_CURSOR = _problem(
+    "since is the value of next in the last answer; leave it out to begin.",
+    status=400, error="invalid_request", title="The request cannot be read",
+)  # fmt: skip
+AWAY = _problem("Try again in a moment.", status=503, error="temporarily_unavailable", title="Not now")
 NOT_NOW = _problem(
     "GitHub does not answer properly at the moment. Try again shortly.",
     status=503, error="temporarily_unavailable", title="Not now", state="temporarily_unavailable",
@@ -92,8 +97,8 @@ NO_TOKEN = _problem(
 
 
 def _responses(good: OpenApiResponse, **problems: OpenApiResponse) -> dict[Any, OpenApiResponse]:
-    always = {"401": UNAUTHORIZED, "429": TOO_MANY, "503": NOT_NOW}
-    described = {name.removeprefix("_"): response for name, response in problems.items()} | always
+    always = {"401": UNAUTHORIZED, "429": TOO_MANY, "503": AWAY}
+    described = always | {name.removeprefix("_"): response for name, response in problems.items()}
     return {(200, "application/json"): good, **{(int(code), PROBLEM): one for code, one in sorted(described.items())}}
 
 
@@ -116,6 +121,7 @@ ALL_TOKENS: dict[str, Any] = {
         ),
         _400=UNREADABLE,
         _404=NOT_FOUND,
+        _503=NOT_NOW,
     ),
     "tags": ["upstream tokens"],
 }
@@ -131,6 +137,7 @@ ONE_TOKEN: dict[str, Any] = {
         OpenApiResponse(serializers.UpstreamToken, "The token.", examples=[OpenApiExample("token", value=_TOKEN)]),
         _400=NO_TOKEN,
         _404=NOT_FOUND,
+        _503=NOT_NOW,
     ),
     "tags": ["upstream tokens"],
 }
@@ -161,7 +168,7 @@ REVOCATIONS: dict[str, Any] = {
                 )
             ],
         ),
-        _400=UNREADABLE,
+        _400=UNKNOWN_CURSOR,
     ),
     "tags": ["revocation"],
 }
