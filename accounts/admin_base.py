@@ -11,9 +11,11 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.admin import SimpleListFilter
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet, UUIDField
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.utils.functional import cached_property
 
 from accounts import audit, changes
@@ -32,6 +34,17 @@ if TYPE_CHECKING:
     AnyModelAdmin = admin.ModelAdmin[Any]
 else:  # generic in the stubs only
     AnyPaginator, AnyModelAdmin = Paginator, admin.ModelAdmin
+
+
+def row_for(model_admin: AnyModelAdmin, request: HttpRequest, object_id: str, *, allowed: bool) -> Any:
+    """The row that a page of our own is about. Whoever is not `allowed` is refused before anybody looks, and so learns
+    nothing of which rows there are. Raises `PermissionDenied`, `Http404`."""
+    if not allowed:
+        raise PermissionDenied
+    row = model_admin.get_object(request, unquote(object_id))
+    if row is None:
+        raise Http404
+    return row
 
 
 class KnowsAddresses(Protocol):

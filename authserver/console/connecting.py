@@ -10,14 +10,12 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
-from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
-from accounts.admin_base import ConsoleAdmin
+from accounts.admin_base import ConsoleAdmin, row_for
 from authserver import conf
 from authserver.models import Resource
 
@@ -33,11 +31,7 @@ class Snippet:
 
 
 def show(model_admin: ConsoleAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
-    if not model_admin.has_view_permission(request):  # before looking, so that nobody learns which rows there are
-        raise PermissionDenied
-    resource = model_admin.get_object(request, unquote(object_id))
-    if resource is None:
-        raise Http404
+    resource = row_for(model_admin, request, object_id, allowed=model_admin.has_view_permission(request))
     caller = resource.resource_servers.filter(enabled=True).first()
     context = {
         **model_admin.admin_site.each_context(request),

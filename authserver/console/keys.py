@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -15,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.admin_base import ReadOnlyAdmin, actor
+from accounts.admin_base import ReadOnlyAdmin, actor, row_for
 from accounts.vault.base import SealingUnavailable
 from authserver import keys
 from authserver.console import threshold
@@ -87,11 +86,7 @@ class SigningKeyAdmin(ReadOnlyAdmin):
 
     def revoke_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """A key's button: GET asks, POST revokes."""
-        if not self.may_turn(request):  # before looking, as everywhere
-            raise PermissionDenied
-        key = self.get_object(request, unquote(object_id))
-        if key is None:
-            raise Http404
+        key = row_for(self, request, object_id, allowed=self.may_turn(request))
         if asked := threshold.ask_again(request):
             return asked
         form = ReasonForm(request.POST if request.method == "POST" else None)

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
 
-from accounts.admin_base import ConsoleAdmin
+from accounts.admin_base import ConsoleAdmin, row_for
 from authserver.console import threshold
 from authserver.hashers import hash_secret, new_secret
 
@@ -83,10 +81,8 @@ class ShownOnceMixin(AskedAgainMixin):
 
     def new_secret_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """GET asks, POST replaces the secret; the old one stops working at once."""
-        if not self.has_change_permission(request):  # before looking, so that nobody learns which rows there are
-            raise PermissionDenied
-        obj = self.get_object(request, unquote(object_id))
-        if obj is None or not self.has_secret(obj):
+        obj = row_for(self, request, object_id, allowed=self.has_change_permission(request))
+        if not self.has_secret(obj):
             raise Http404
         if asked := threshold.ask_again(request):
             return asked

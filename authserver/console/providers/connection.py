@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.admin_base import ConsoleAdmin
+from accounts.admin_base import ConsoleAdmin, row_for
 from authserver.console.doctor import look_alone
 from authserver.doctor import upstreams
 from authserver.doctor.calls import Calls
@@ -22,11 +20,7 @@ SECONDS = 15
 
 def show(model_admin: ConsoleAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
     """GET offers it, POST looks. One that is switched off too: that is how it is tried before anybody meets it."""
-    if not model_admin.has_view_permission(request):  # before looking, so that nobody learns which rows there are
-        raise PermissionDenied
-    provider = model_admin.get_object(request, unquote(object_id))
-    if provider is None:
-        raise Http404
+    provider = row_for(model_admin, request, object_id, allowed=model_admin.has_view_permission(request))
     context: dict[str, Any] = {
         **model_admin.admin_site.each_context(request),
         "title": _("Test the connection to %(provider)s") % {"provider": provider.title},

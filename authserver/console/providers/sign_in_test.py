@@ -12,16 +12,14 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from django.contrib import admin
-from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit
-from accounts.admin_base import ConsoleAdmin, actor
+from accounts.admin_base import ConsoleAdmin, actor, row_for
 from accounts.browser import ensure_browser, remember, session_hash
 from accounts.models import User
 from authserver.addresses import client_address
@@ -42,11 +40,7 @@ PERMISSION = "upstream.change_provider"
 
 def show(model_admin: ConsoleAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
     """GET says what will happen, POST begins. One that is switched off too: that is how it is tried before anybody meets it."""
-    if not model_admin.has_change_permission(request):  # before looking, so that nobody learns which rows there are
-        raise PermissionDenied
-    provider = model_admin.get_object(request, unquote(object_id))
-    if provider is None:
-        raise Http404
+    provider = row_for(model_admin, request, object_id, allowed=model_admin.has_change_permission(request))
     if asked := threshold.ask_again(request):
         return asked
     return _begin(request, provider) if request.method == "POST" else _page(request, provider)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.admin_base import ConsoleAdmin, actor
+from accounts.admin_base import ConsoleAdmin, actor, row_for
 from authserver import app_merging, cascade, receipts
 from authserver.console import threshold
 from authserver.console.registry import counts, filters
@@ -23,11 +21,7 @@ from authserver.models import App
 
 def split_view(model_admin: ConsoleAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
     """GET lists the aliases, and shows what would change for the one that its address names; POST splits that out."""
-    if not model_admin.has_change_permission(request):
-        raise PermissionDenied
-    main = model_admin.get_object(request, unquote(object_id))
-    if main is None:
-        raise Http404
+    main = row_for(model_admin, request, object_id, allowed=model_admin.has_change_permission(request))
     if asked := threshold.ask_again(request):
         return asked
     wanted = filters.keys([request.GET.get("alias", "")], most=1)

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin.utils import quote, unquote
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.contrib.admin.utils import quote
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
@@ -19,7 +18,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from accounts.admin_base import ConsoleAdmin, actor
+from accounts.admin_base import ConsoleAdmin, actor, row_for
 from authserver.cascade import Receipt
 from authserver.console import threshold
 from authserver.console.receipts import receipt_url
@@ -62,11 +61,9 @@ class EndsSessionsMixin(Base):
 
     def revoke_all_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """GET says what would end, POST ends it: `AT_ONCE` sessions at most, and then it says that there is more."""
-        if not (request.user.has_perm(REVOKE) and self.has_view_permission(request)):
-            raise PermissionDenied  # before looking, so that nobody learns what there is
-        obj = self.get_object(request, unquote(object_id))
-        if obj is None:
-            raise Http404
+        obj = row_for(
+            self, request, object_id, allowed=request.user.has_perm(REVOKE) and self.has_view_permission(request)
+        )
         if asked := threshold.ask_again(request):
             return asked
         ending = everything.of(obj, is_superuser=bool(request.user.is_superuser))

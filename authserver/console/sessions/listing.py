@@ -7,11 +7,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
@@ -21,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts import devices
-from accounts.admin_base import ReadOnlyAdmin, actor
+from accounts.admin_base import ReadOnlyAdmin, actor, row_for
 from accounts.models import TokenSession
 from authserver import cascade, receipts
 from authserver.console import threshold
@@ -175,11 +173,7 @@ class TokenSessionAdmin(ReadOnlyAdmin):
 
     def revoke_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The detail page's button: GET asks, POST revokes."""
-        if not self.has_revoke_permission(request):  # before looking, so that nobody learns which sessions there are
-            raise PermissionDenied
-        session = self.get_object(request, unquote(object_id))
-        if session is None:
-            raise Http404
+        session = row_for(self, request, object_id, allowed=self.has_revoke_permission(request))
         return self._confirm_or_revoke(request, [session], confirmed=request.method == "POST")
 
     def _confirm_or_revoke(
