@@ -13,7 +13,8 @@ from bench import growth, operations, report
 from bench.deployment import deployed
 from bench.measuring import Measured, ceiling, measure
 from bench.operations import Operation
-from bench.peers import dot
+from bench.peers import dot, oidc_provider
+from bench.peers.flow import Unavailable
 from bench.target import Database, Target
 
 BROWSERS = 50
@@ -32,7 +33,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--sessions", type=int, default=1000, metavar="N", help="in the database (default: 1000)")
     parser.add_argument("--requests", type=int, default=400, metavar="N", help="of each repeat (default: 400)")
     parser.add_argument("--repeats", type=int, default=5, metavar="N", help="default: 5")
-    parser.add_argument("--peers", action="store_true", help="django-oauth-toolkit as well, in the same minutes")
+    parser.add_argument("--peers", action="store_true", help="django-oauth-toolkit and oidc-provider as well")
     parser.add_argument("--growth", action="store_true", help=f"at {MANY_SESSIONS:,} sessions as well, and the purges")
     parser.add_argument("--stores", action="store_true", help="the vault's hot steps, and the same in Redis")
     parser.add_argument("--statements", action="store_true", help="what each operation sent to the database, too")
@@ -89,8 +90,12 @@ def main() -> int:
                                            repeats=options.repeats))  # fmt: skip
                 write(report.growth(few, many, growth.purge(ours, rows=PURGED_ROWS)))
         if options.peers:
-            with dot.deployed(database, Path(directory)) as peer:
-                run.operate(peer.target, peer.operations(), requests=max(20, options.requests // 10))
+            for deploy in (dot.deployed, oidc_provider.deployed):
+                try:
+                    with deploy(database, Path(directory)) as peer:
+                        run.operate(peer.target, peer.operations(), requests=max(20, options.requests // peer.fewer))
+                except Unavailable as reason:
+                    say(str(reason))
             write(report.ratios(run.measured))
     if options.json:
         options.json.write_text(report.as_json(run.measured))

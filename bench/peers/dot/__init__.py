@@ -40,7 +40,8 @@ def deployed(database: Database, directory: Path) -> Iterator[Peer]:
         )  # fmt: skip
         try:
             yield Peer(
-                target, endpoints, seeded["client_id"], REDIRECT_URI, seeded["cookies"], tuple(seeded["introspector"])
-            )
+                target, endpoints, seeded["client_id"], REDIRECT_URI, seeded["cookies"], tuple(seeded["introspector"]),
+                fewer=10,
+            )  # fmt: skip
         finally:
             target.stop()
