@@ -9,7 +9,6 @@ once, they are refused, and the proxy asks another process.
 from __future__ import annotations
 
 import select
-import socket
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
@@ -19,7 +18,7 @@ class OnePiece:
     """A socket that keeps the head of an answer until its body comes. gunicorn sends them apart: two packets, and for the
     small answers that ours are a third of what the server's own part of a request costs."""
 
-    def __init__(self, whole: socket.socket) -> None:
+    def __init__(self, whole: Any) -> None:
         self._whole = whole
         self._held: bytes | None = None
 
