@@ -206,19 +206,19 @@ def test_the_ten_lines_of_the_documentation_follow_it(resource: Resource) -> Non
     exec(lines, names)  # noqa: S102 - our own documentation
     first, second = opened(resource, 2)
     end(first)
-    answers: Iterator[Callable[[], object]] = iter([lambda: end(second), lambda: None])
+    before: Iterator[Callable[[], object]] = iter([lambda: None, lambda: end(second)])
 
-    def next_one(response: httpx.Response) -> None:
-        if (then := next(answers, None)) is None:
+    def ask_again(request: httpx.Request) -> None:
+        if (what := next(before, None)) is None:
             raise Enough
-        then()
+        what()
 
     with (
         httpx.Client(
             transport=httpx.WSGITransport(WSGIHandler()),
             base_url="http://localhost:8000",
             auth=("rs-a", RESOURCE_SERVER_SECRET),
-            event_hooks={"response": [next_one]},
+            event_hooks={"request": [ask_again]},
         ) as http,
         pytest.raises(Enough),
     ):
