@@ -35,7 +35,7 @@ class OnePiece:
             self._whole.sendall(self._held)
             self._held = b""
 
-    def sendfile(self, *arguments: Any, **named: Any) -> int:
+    def sendfile(self, *arguments: Any, **named: Any) -> Any:
         self.flush()
         return self._whole.sendfile(*arguments, **named)
 

@@ -13,12 +13,13 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, UUIDField
+from django.db.models import DateTimeField, F, IntegerField, OuterRef, Q, QuerySet, Subquery, UUIDField
 from django.db.models.functions import Coalesce, Greatest
 
 from accounts import audit, metrics
 from accounts.models import Credential, Link, TokenSession
-from accounts.prepared import Prepared, slot
+from accounts.prepared import Prepared, Slot, slot
+from accounts.prepared_writes import PreparedUpdate
 from accounts.vault import tokenset
 from accounts.vault.base import (
     Closed,
@@ -50,6 +51,24 @@ _NO_LEASE: dict[str, Any] = {"lease_holder": "", "lease_until": None}
 
 def _dead(reason: str) -> dict[str, Any]:
     return {"state": Credential.State.DEAD, "dead_reason": reason[:64]}
+
+
+def _as_seen() -> QuerySet[Credential]:
+    """The live credential of this `id`, as long as its version is the one that was `seen` (slots)."""
+    seen = slot("seen", IntegerField())
+    return Credential.objects.filter(id=slot("id", UUIDField()), version=seen, state=Credential.State.LIVE)
+
+
+_SEEN: Prepared[Credential] = Prepared(lambda: _as_seen().only("user_id", "provider", "sealed_tokens"))
+_LEASE = PreparedUpdate(
+    lambda: _as_seen().filter(_unleased(slot("now", DateTimeField()))),
+    "lease_holder", "lease_until",
+)  # fmt: skip
+_REPLACE = PreparedUpdate(
+    _as_seen,
+    "sealed_tokens", "scope", "expires_at", "refresh_expires_at", "refreshable", "state", "dead_reason", "lease_holder",
+    "lease_until", "version", "refreshed_at",
+)  # fmt: skip
 
 
 class DatabaseCredentials:
@@ -132,8 +151,7 @@ class DatabaseCredentials:
         return Closed(destroyed, destroyed if provider in revoke_at else ())
 
     def lease(self, credential_id: UUID, *, version_seen: int, holder: str, until: datetime, now: datetime) -> bool:
-        leasable = Credential.objects.filter(_unleased(now), id=credential_id, version=version_seen)
-        return bool(leasable.filter(state=Credential.State.LIVE).update(lease_holder=holder, lease_until=until))
+        return bool(_LEASE.run(id=credential_id, seen=version_seen, now=now, lease_holder=holder, lease_until=until))
 
     def replace(
         self, credential_id: UUID, tokens: TokenSet, *, version_seen: int, now: datetime, dead_reason: str = ""
@@ -144,17 +162,17 @@ class DatabaseCredentials:
         that version only.
         """
         check_tokens(tokens)
-        seen = Credential.objects.filter(id=credential_id, version=version_seen, state=Credential.State.LIVE)
-        row = seen.values_list("user_id", "provider", "sealed_tokens").first()
+        row = _SEEN.first(id=credential_id, seen=version_seen)
         if row is None:
             return False
-        user_id, provider, sealed_tokens = row
         if not tokenset.is_complete(tokens):
-            tokens = tokenset.refreshed(tokens, self._open(credential_id, user_id, provider, sealed_tokens))
-        columns = {**self._columns(credential_id, user_id, provider, tokens), **_NO_LEASE}
+            tokens = tokenset.refreshed(tokens, self._open(row.id, row.user_id, row.provider, row.sealed_tokens))
+        columns = {**self._columns(row.id, row.user_id, row.provider, tokens), **_NO_LEASE}
         if dead_reason:
             columns |= _dead(dead_reason)
-        return bool(seen.update(version=F("version") + 1, refreshed_at=now, **columns))
+        return bool(
+            _REPLACE.run(id=credential_id, seen=version_seen, version=version_seen + 1, refreshed_at=now, **columns)
+        )
 
     def release(self, credential_id: UUID, *, holder: str) -> None:
         Credential.objects.filter(id=credential_id, lease_holder=holder).update(**_NO_LEASE)
@@ -241,7 +259,7 @@ def tokens_context(credential_id: UUID, user_id: UUID, provider: str) -> str:
     return f"credential:{credential_id}:{user_id}:{provider}:tokens"
 
 
-def _unleased(now: datetime) -> Q:
+def _unleased(now: datetime | Slot) -> Q:
     return Q(lease_until=None) | Q(lease_until__lte=now)
 
 
