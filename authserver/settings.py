@@ -201,11 +201,11 @@ MIDDLEWARE = [
     "authserver.page_middleware.ContentSecurityPolicy",
     "authserver.page_middleware.Sessions",
     "authserver.page_middleware.Common",
-    "authserver.page_middleware.Csrf",
+    "django.middleware.csrf.CsrfViewMiddleware",
     "authserver.page_middleware.Authentication",
     "authserver.page_middleware.SecondFactor",
     "authserver.page_middleware.Messages",
-    "authserver.page_middleware.Frames",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "authserver.urls"
 WSGI_APPLICATION = "authserver.wsgi.application"
