@@ -317,10 +317,14 @@ def _over_all(
 
 
 def _end(tsid: str, why: Why, receipt: Receipt, revoke_at: frozenset[str]) -> bool:
-    """Five statements, and one more where a provider is to be told."""
+    """Five statements, and one more where a provider is to be told, and where there was no lineage yet: a code may have
+    been redeemed meanwhile, and none can be now."""
     now = timezone.now()
-    revoked = _END_LINEAGE.run(tsid=tsid, revoked=now, replay_checksum="", replay_sealed="", replay_until=None)
+    lineage = partial(_END_LINEAGE.run, tsid=tsid, revoked=now, replay_checksum="", replay_sealed="", replay_until=None)
+    revoked = lineage()
     closed = vault().sessions.close(tsid, reason=why.reason, now=now, revoke_at=revoke_at, receipt=receipt.id)
+    if closed is not None and not revoked:
+        revoked = lineage()
     receipt.refresh_tokens += revoked
     if closed is None:
         return False

@@ -14,7 +14,8 @@ from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.utils.translation.trans_real import parse_accept_lang_header
 
-from authserver.middleware import MACHINE_PATHS, under
+from authserver.machine_paths import MACHINE_PATHS
+from authserver.middleware import under
 
 MAX_UI_LOCALES = 100
 ENGLISH_PATHS = (*MACHINE_PATHS, "/demo/")

@@ -14,18 +14,9 @@ from django.utils.translation import gettext, gettext_noop
 from authserver.addresses import from_proxy
 from authserver.conf import load
 from authserver.errors import OAuthError, json_response
+from authserver.machine_paths import MACHINE_PATHS
 
 Handler = Callable[[HttpRequest], HttpResponse]
-MACHINE_PATHS = (
-    "/oauth/token",
-    "/oauth/userinfo",
-    "/oauth/register",
-    "/oauth/revoke",
-    "/oauth/backchannel-logout/",
-    "/oauth/introspect",
-    "/.well-known/",
-    "/api/",
-)
 
 
 def speaks_json(request: HttpRequest) -> bool:

@@ -40,12 +40,16 @@ class ForPages(Base):
 
 
 class ContentSecurityPolicy(CSPMiddleware):
-    """The pages' policy; for machines one that never changes, and what `Common` would have added."""
+    """The pages' policy; for what is no page one that never changes, and what `Common` would have added."""
 
     def __call__(self, request: HttpRequest) -> Any:
         if not speaks_json(request):
             return super().__call__(request)
         response = cast(HttpResponse, self.get_response(request))
+        if response.get("Content-Type", "").startswith(
+            "text/html"
+        ):  # there are pages among machines: the API's description
+            response = cast(HttpResponse, self.process_response(request, response))
         response.headers.setdefault("Content-Security-Policy", NOTHING)
         if not response.streaming:
             response.headers.setdefault("Content-Length", str(len(response.content)))

@@ -18,6 +18,7 @@ from redis.retry import Retry
 
 from authserver import rate_limits
 from authserver.env import Environment, MissingConfiguration
+from authserver.machine_paths import MACHINE_PATHS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
@@ -360,6 +361,8 @@ STATIC_URL = f"/{_prefix}static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True  # served from where they lie: no collectstatic step
 ADMIN_PATH = (env.get("AUTHSERVER_ADMIN_PATH") or "admin/").lstrip("/")
+if f"/{ADMIN_PATH}".startswith(MACHINE_PATHS):
+    env.missing.append(f"AUTHSERVER_ADMIN_PATH: another one; machines ask at {', '.join(MACHINE_PATHS)}")
 
 # --- django-oauth-toolkit -----------------------------------------------------------------------------------------
 OAUTH2_PROVIDER_APPLICATION_MODEL = "authserver.Client"

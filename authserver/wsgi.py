@@ -35,7 +35,10 @@ def _load_all() -> None:
 
     from upstream.http import tls_context
 
-    tls_context()
+    try:
+        tls_context()
+    except OSError as error:
+        raise SystemExit(f"Authserver cannot start. AUTHSERVER_CA_FILE: {error.strerror or error}.") from None
     _ = get_resolver().url_patterns
 
 

@@ -32,8 +32,6 @@ from upstream.models import Visit
 
 log = structlog.get_logger(__name__)
 
-"""What the Django session names as its backend: it loads the user and checks that they are active."""
-
 
 @never_cache
 def callback(request: HttpRequest, upstream: str = "") -> HttpResponse:

@@ -220,7 +220,10 @@ class Sessions(Protocol):
         """
 
     def use(self, tsid: str, *, idle_expires_at: datetime, now: datetime) -> Session:
-        """`touch`, and the session as it is then: one statement, so that nothing ends it in between. Raises `SessionGone`."""
+        """The live session, `touch`ed in the same statement, so that nothing ends it in between. Raises `SessionGone`.
+
+        Where it has `dead_providers` it is not touched: the caller decides whether it can be used without them.
+        """
 
     def close(
         self, tsid: str, *, reason: str, now: datetime, revoke_at: Collection[str] = (), receipt: UUID | None = None

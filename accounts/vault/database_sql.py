@@ -39,13 +39,21 @@ _TOUCH = """
     WHERE tsid = %s AND closed_at IS NULL AND idle_expires_at > %s AND expires_at > %s
 """
 
-# The same, and what it is then. `{listed}` has another name in each database.
-_USE = f"""{_TOUCH}
+# The same where no credential of it is dead, and what it is then. `{listed}` has another name in each database.
+_DEAD = """
+    FROM accounts_link l JOIN accounts_credential c ON c.id = l.credential_id
+    WHERE l.session_id = accounts_tokensession.tsid AND c.state = 'dead'
+"""
+_USE = f"""
+    UPDATE accounts_tokensession
+    SET last_used_at = CASE WHEN EXISTS (SELECT 1 {_DEAD}) THEN last_used_at ELSE %s END,
+        idle_expires_at = CASE WHEN EXISTS (SELECT 1 {_DEAD}) THEN idle_expires_at
+                               WHEN expires_at < %s THEN expires_at ELSE %s END
+    WHERE tsid = %s AND closed_at IS NULL AND idle_expires_at > %s AND expires_at > %s
     RETURNING user_id, (SELECT u.is_active FROM accounts_user u WHERE u.id = accounts_tokensession.user_id),
               client_id, redirect_host, resource, scope, idle_expires_at, expires_at,
-              (SELECT {{listed}}(l.provider, ' ') FROM accounts_link l JOIN accounts_credential c ON c.id = l.credential_id
-               WHERE l.session_id = accounts_tokensession.tsid AND c.state = %s)
-"""  # noqa: S608  # of two constants
+              (SELECT {{listed}}(l.provider, ' ') {_DEAD})
+"""  # noqa: S608  # of constants
 _LISTED = {"postgresql": "string_agg", "sqlite": "group_concat"}
 _USE_HERE = {vendor: _USE.format(listed=function) for vendor, function in _LISTED.items()}
 
@@ -93,14 +101,12 @@ def touch(tsid: str, *, idle_expires_at: datetime, now: datetime) -> bool:
 
 
 def use(tsid: str, *, idle_expires_at: datetime, now: datetime) -> Session:
-    """The same, and the session as it is then. Raises `SessionGone`."""
+    """The same where no credential of it is dead, and the session as it is then. Raises `SessionGone`."""
     if not is_tsid(tsid):
         raise SessionGone("not a tsid")
     moment, until = (connection.ops.adapt_datetimefield_value(time) for time in (now, idle_expires_at))
     with connection.cursor() as cursor:
-        cursor.execute(
-            _USE_HERE[connection.vendor], [moment, until, until, tsid, moment, moment, Credential.State.DEAD.value]
-        )
+        cursor.execute(_USE_HERE[connection.vendor], [moment, until, until, tsid, moment, moment])
         rows = cursor.fetchall()  # all of it: SQLite ends the statement with the last row
     if not rows:
         raise SessionGone("unknown, closed, or past its end")

@@ -108,6 +108,9 @@ class MemorySessions:
 
     def use(self, tsid: str, *, idle_expires_at: datetime, now: datetime) -> Session:
         with self._store.lock:
+            session = self.alive(tsid, now=now)
+            if session.dead_providers:
+                return session
             self.touch(tsid, idle_expires_at=idle_expires_at, now=now)
             return self.alive(tsid, now=now)
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.db.models import BigAutoField, UUIDField
+from django.db.models import BigAutoField, QuerySet, UUIDField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -23,7 +23,7 @@ from authserver.authorize.request import AuthorizationRequest
 from authserver.authorize.ticket import Ticket
 from authserver.authorize.upstreams import Connections, optional, scopes_of, sign_in_choices
 from authserver.claims import PERSONAL
-from authserver.models import App, Client, Consent
+from authserver.models import App, Client, Consent, PendingAuthorization
 from authserver.people import signed_in
 from authserver.responses import private
 from authserver.scopes import IDENTITY_SCOPES
@@ -131,14 +131,28 @@ def describe(person: User) -> str:
     return f"{person.name} ({person.email})" if person.name and person.email else person.get_full_name()
 
 
-_GIVEN: Prepared[Consent] = Prepared(
-    lambda: Consent.objects.filter(
+def _one() -> QuerySet[Consent]:
+    """What was approved, by the four things that an approval is for (slots)."""
+    return Consent.objects.filter(
         user_id=slot("user", UUIDField()),
         client_id=slot("client", BigAutoField()),
         redirect_host=slot("redirect_host"),
         resource_id=slot("resource", BigAutoField()),
     )
-)
+
+
+_GIVEN: Prepared[Consent] = Prepared(_one)
+_HELD: Prepared[int] = Prepared(lambda: _one().select_for_update().values_list("pk", flat=True))
+
+
+def still_given(pending: PendingAuthorization) -> bool:
+    """Whether what an authorization that nobody was asked for rests on is there. Inside a transaction: and nobody takes it
+    back until that is over. Whoever does so ends the sessions after it, this one among them."""
+    host = redirects.host_of(pending.parameters["raw"]["redirect_uri"])
+    found = _HELD.first(
+        user=pending.user_id, client=pending.client_id, redirect_host=host, resource=pending.resource_id
+    )
+    return found is not None
 
 
 def remembered(request: HttpRequest, asked: AuthorizationRequest, person: User) -> frozenset[str] | None:

@@ -16,7 +16,7 @@ from accounts.vault import vault
 from accounts.vault.base import NewSession
 from authserver import codes, policy, redirects
 from authserver.addresses import client_address
-from authserver.authorize.consent import remember_answer
+from authserver.authorize.consent import remember_answer, still_given
 from authserver.authorize.request import AuthorizationRequest
 from authserver.authorize.responses import client_url
 from authserver.authorize.upstreams import Connections
@@ -38,6 +38,11 @@ class SignedOut(Exception):
     began sees either no browser session that could begin another one, or the token session to end."""
 
 
+class NotApproved(Exception):
+    """Nobody was asked, for what was approved once was remembered, and it is not any more: it was taken back while this ran,
+    or the client has become another one."""
+
+
 def finish(
     request: HttpRequest,
     asked: AuthorizationRequest,
@@ -48,7 +53,7 @@ def finish(
     now: datetime,
 ) -> str:
     """Open the session, issue the code, and return where to send the browser. Raises `AlreadyFinished`, `SignedOut`,
-    `NotConnected`.
+    `NotApproved`, `NotConnected`.
 
     The session starts with the code's own short life: redeeming the code extends it, and one never redeemed ends.
     """
@@ -57,6 +62,8 @@ def finish(
     with transaction.atomic():
         if not browser_sessions.still_there(request.session.session_key):
             raise SignedOut
+        if pending._state.adding and not still_given(pending):
+            raise NotApproved
         if not _claim(pending, now=now):
             raise AlreadyFinished
         if asked.client.registration_source == Client.RegistrationSource.DCR:  # or it is removed as unused one day

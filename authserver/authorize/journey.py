@@ -19,8 +19,8 @@ from accounts.models import User
 from accounts.prepared_writes import PreparedInsert
 from accounts.vault.base import NotConnected
 from authserver import languages, policy, refusals, session_caps
-from authserver.authorize import obstacles, pages
-from authserver.authorize.finish import AlreadyFinished, SignedOut, finish
+from authserver.authorize import consent, obstacles, pages
+from authserver.authorize.finish import AlreadyFinished, NotApproved, SignedOut, finish
 from authserver.authorize.obstacles import Obstacle
 from authserver.authorize.request import AuthorizationRequest
 from authserver.authorize.responses import error_url
@@ -80,10 +80,12 @@ def begin(
 
 def kept(pending: PendingAuthorization) -> bool:
     """Whether the row is there, and it is written now where it was not: the person is about to leave. False where it was
-    there before, or the client or the resource is gone."""
+    there before, or the client, the resource or what was approved before is gone."""
     if pending._state.adding:
         try:
             with transaction.atomic():
+                if pending.parameters["as_before"] and not consent.still_given(pending):
+                    return False
                 _INSERT.save(pending)
         except IntegrityError:
             return False
@@ -172,6 +174,12 @@ def complete(
         return pages.already_answered(request)
     except SignedOut:
         return pages.signed_out(request, asked)
+    except NotApproved:
+        if "none" not in asked.prompt:
+            return consent.show(request, asked)
+        error = OAuthError("consent_required", "The person has not approved this.")
+        refusals.note_error(request, refusals.Step.AUTHORIZE, error, client_id=asked.client.client_id)
+        return leave(request, error_url(asked.destination, error), app_name=asked.client.name, is_error=True)
     except NotConnected:  # a credential was destroyed since we looked: its last session ended just now
         return advance(request, asked, pending, now=now)
     except IntegrityError:  # the client, the resource or the person was deleted while this ran

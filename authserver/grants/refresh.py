@@ -20,7 +20,7 @@ from accounts import metrics
 from accounts.prepared import Prepared, slot
 from accounts.prepared_writes import PreparedUpdate
 from accounts.vault import vault
-from accounts.vault.base import Damaged, Session, SessionGone
+from accounts.vault.base import Damaged, SessionGone
 from accounts.vault.derived import open_under, seal_under
 from authserver import cascade, policy, refresh_tokens
 from authserver.errors import OAuthError
@@ -83,24 +83,38 @@ def check(context: TokenContext) -> None:
     if not row.user.is_active:
         raise invalid("the user is not active")
     check_target(context, row.audience)
+    _check_scope(context)
     try:
-        session = _session(row, context)
+        _use_session(row, context)
     except SessionGone:
         raise invalid("its session is gone") from None
-    if session.dead_providers and _requires(row.audience_id, session.dead_providers):
-        raise invalid("a required upstream needs a new sign-in")
     context.resource, context.tsid = row.audience, row.tsid
 
 
-def _session(row: RefreshToken, context: TokenContext) -> Session:
-    """The live session, noted as used where this is no replay: last of all checks, so that hardly any refusal is a use.
+def _check_scope(context: TokenContext) -> None:
+    """RFC 6749 section 6: narrower or as it was. oauthlib looks too, and later than the session is noted as used."""
+    asked = context.parameters.get("scope", "").split()
+    if not set(asked) <= set(scopes_still_held(context)):
+        raise OAuthError("invalid_scope", "A refresh cannot ask for more scopes than were granted.")
 
-    Before the rotation, which is safe: whatever ends a session ends its lineage first, and nothing ended rotates.
+
+def _use_session(row: RefreshToken, context: TokenContext) -> None:
+    """Note the live session as used, last of all checks: what is refused is no use, and nor is a replay.
+
+    It is done before the rotation, which is safe: whoever ends a session ends its lineage before the end is
+    acknowledged, and nothing ended rotates. Raises `SessionGone`, `OAuthError`.
     """
     sessions = vault().sessions
     if context.replayed is not None:
-        return sessions.alive(row.tsid, now=context.now)
-    return sessions.use(row.tsid, idle_expires_at=_idle_end(context), now=context.now)
+        session = sessions.alive(row.tsid, now=context.now)
+    else:
+        session = sessions.use(row.tsid, idle_expires_at=_idle_end(context), now=context.now)
+    if not session.dead_providers:
+        return
+    if _requires(row.audience_id, session.dead_providers):
+        raise invalid("a required upstream needs a new sign-in")
+    if context.replayed is None and not sessions.touch(row.tsid, idle_expires_at=_idle_end(context), now=context.now):
+        raise SessionGone("ended meanwhile")
 
 
 def _idle_end(context: TokenContext) -> datetime:

@@ -57,16 +57,22 @@ class SessionsContract:
 
     def test_using_it_says_what_it_is_then(self, vault: TokenVault) -> None:
         user = person()
+        for tsid in (opened(vault, user, kept(vault, user)), opened(vault, user)):
+            used = vault.sessions.use(tsid, idle_expires_at=NOW + 30 * DAY, now=NOW + HOUR)
+            assert used == vault.sessions.alive(tsid, now=NOW + 6 * DAY)
+            assert (used.idle_expires_at, used.dead_providers) == (NOW + 7 * DAY, ())
+
+    def test_one_with_dead_credentials_is_not_used_before_somebody_decided(self, vault: TokenVault) -> None:
+        user = person()
         credentials = [kept(vault, user, name) for name in ("google", "atlassian", "github")]
         tsid = opened(vault, user, *credentials)
+        before = vault.sessions.alive(tsid, now=NOW)
         for credential in credentials[:2]:
             vault.credentials.mark_dead(credential.id, version_seen=1, reason="invalid_grant", now=NOW)
-        used = vault.sessions.use(tsid, idle_expires_at=NOW + 30 * DAY, now=NOW + HOUR)
-        assert used == vault.sessions.alive(tsid, now=NOW + 6 * DAY)
-        assert (used.idle_expires_at, used.dead_providers) == (NOW + 7 * DAY, ("atlassian", "google"))
-        bare = opened(vault, user)
-        assert vault.sessions.use(bare, idle_expires_at=NOW + 2 * DAY, now=NOW).dead_providers == ()
-        assert vault.sessions.alive(bare, now=NOW + DAY).idle_expires_at == NOW + 2 * DAY
+        used = vault.sessions.use(tsid, idle_expires_at=NOW + 5 * DAY, now=NOW + HOUR)
+        assert used == vault.sessions.alive(tsid, now=NOW + HOUR)
+        assert used.idle_expires_at == before.idle_expires_at
+        assert used.dead_providers == ("atlassian", "google")
 
     def test_nothing_ended_can_be_used(self, vault: TokenVault) -> None:
         user = person()

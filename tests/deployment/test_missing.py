@@ -61,11 +61,12 @@ def test_with_much_that_is_wrong_it_names_all_of_it_and_no_value(command: list[s
         AUTHSERVER_TRUSTED_PROXIES="one",
         AUTHSERVER_WORKERS="0",
         AUTHSERVER_LOG_FORMAT="xml",
+        AUTHSERVER_ADMIN_PATH="/oauth/register-admin/",
     )
     assert sorted(missing(refused)) == [
-        "AUTHSERVER_DATABASE_URL_FILE", "AUTHSERVER_ISSUER", "AUTHSERVER_LOG_FORMAT", "AUTHSERVER_OUTBOUND_PROXY",
-        "AUTHSERVER_RATE_LIMITS", "AUTHSERVER_SECRET_KEY", "AUTHSERVER_TRUSTED_PROXIES", "AUTHSERVER_VAULT_KEYS",
-        "AUTHSERVER_WORKERS",
+        "AUTHSERVER_ADMIN_PATH", "AUTHSERVER_DATABASE_URL_FILE", "AUTHSERVER_ISSUER", "AUTHSERVER_LOG_FORMAT",
+        "AUTHSERVER_OUTBOUND_PROXY", "AUTHSERVER_RATE_LIMITS", "AUTHSERVER_SECRET_KEY", "AUTHSERVER_TRUSTED_PROXIES",
+        "AUTHSERVER_VAULT_KEYS", "AUTHSERVER_WORKERS",
     ]  # fmt: skip
     assert "a-canary" not in refused.stdout + refused.stderr
 
@@ -83,3 +84,17 @@ def test_without_its_database_it_ends_with_a_sentence(command: list[str]) -> Non
     assert "the database does not answer" in refused.stderr.lower()
     assert "Traceback" not in refused.stderr
     assert "a-canary" not in refused.stdout + refused.stderr
+
+
+def test_without_its_certificate_authorities_the_server_ends_with_a_sentence(tmp_path: Path) -> None:
+    given = {
+        "AUTHSERVER_ISSUER": "http://localhost:8000",
+        "AUTHSERVER_SECRET_KEY": "s" * 50,
+        "AUTHSERVER_VAULT_KEYS": VAULT_KEYS,
+        "AUTHSERVER_DATA_DIR": str(tmp_path),
+    }
+    assert start(COMMANDS["bootstrap"], **given).returncode == 0
+    refused = start(COMMANDS["the server"], **given, AUTHSERVER_CA_FILE=str(tmp_path / "absent"))
+    assert refused.returncode != 0
+    assert "Authserver cannot start. AUTHSERVER_CA_FILE: No such file or directory." in refused.stderr
+    assert "Traceback" not in refused.stderr

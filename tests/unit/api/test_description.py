@@ -82,6 +82,7 @@ def test_the_page_shows_every_operation_without_a_script() -> None:
     page = Http().get("/api/v1/docs")
     assert page.status_code == 200
     text = page.content.decode()
+    assert "style-src 'self'" in page["Content-Security-Policy"]
     assert "<script" not in text
     assert "style=" not in text
     for words in ("list_upstream_tokens", "get_upstream_token", "create_access_token", "needs_reauthorization"):

@@ -11,8 +11,9 @@ from django.utils import timezone
 from accounts.models import AuditEvent, BrowserSession, Credential, Revocation, TokenSession, User
 from accounts.vault.base import TokenSet
 from authserver import cascade, receipts
-from authserver.models import ResourceUpstream
-from tests.harness.approval import Approval, approve, make_client, make_provider, make_resource, make_user
+from authserver.models import RefreshToken, ResourceUpstream
+from tests.harness.approval import Approval, approve, make_client, make_provider, make_resource, make_user, post
+from tests.harness.between import before
 from upstream.models import Provider
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
@@ -161,3 +162,15 @@ def test_a_preview_looks_into_so_many_and_says_that_there_are_more(
     would = receipts.preview(iter(tsids), now=timezone.now())
     assert (would.sessions, would.is_whole) == (2, False)
     assert receipts.preview(tsids[:2], now=timezone.now()).is_whole
+
+
+def test_a_code_that_is_redeemed_in_the_middle_leaves_no_lineage(github: Provider) -> None:
+    approval = approved(make_user(), github, "https://a.example/mcp")
+    given: list[dict[str, Any]] = []
+    with before(lambda sql: "SET closed_at" in sql, lambda: given.append(approval.redeem())):
+        receipt = cascade.revoke_session(approval.tsid, reason="admin")
+    assert receipt is not None
+    assert receipt.refresh_tokens == 1
+    assert RefreshToken.objects.get().revoked is not None
+    refreshed = post(approval.refresh_form(given[0]["refresh_token"]))
+    assert (refreshed.status_code, refreshed.json()["error"]) == (400, "invalid_grant")

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from accounts.models import TokenSession
 from accounts.vault import vault
 from accounts.vault.base import SessionGone, TokenSet
 from authserver import refresh_tokens
@@ -128,9 +129,11 @@ def test_a_narrower_scope_is_honoured_for_the_access_token_only() -> None:
 def test_a_wider_scope_is_refused_and_does_not_rotate() -> None:
     approval = approve(scopes=("mcp:tools",))
     refresh_token = approval.redeem()["refresh_token"]
+    used = TokenSession.objects.values("last_used_at", "idle_expires_at").get()
     answer = post(approval.refresh_form(refresh_token, scope="mcp:tools mcp:admin"))
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_scope")
     assert RefreshToken.objects.get().generation == 1
+    assert TokenSession.objects.values("last_used_at", "idle_expires_at").get() == used
 
 
 @pytest.mark.parametrize("change", ["inactive", "closed", "idle", "absolute", "dead"])
@@ -151,9 +154,11 @@ def test_a_session_that_may_not_go_on_is_not_refreshed(change: str) -> None:
     if change == "dead":
         state = vault().credentials.of_user(approval.user.pk)[0]
         vault().credentials.mark_dead(state.id, version_seen=state.version, reason="invalid_grant", now=now)
+    used = TokenSession.objects.values("last_used_at", "idle_expires_at").get()
     answer = post(approval.refresh_form(refresh_token))
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
     assert RefreshToken.objects.get().generation == 1
+    assert TokenSession.objects.values("last_used_at", "idle_expires_at").get() == used, "what is refused is no use"
 
 
 def test_a_dead_optional_upstream_does_not_stop_a_refresh() -> None:
@@ -162,7 +167,9 @@ def test_a_dead_optional_upstream_does_not_stop_a_refresh() -> None:
     approval.resource.upstreams.update(required=False)
     state = vault().credentials.of_user(approval.user.pk)[0]
     vault().credentials.mark_dead(state.id, version_seen=state.version, reason="invalid_grant", now=timezone.now())
+    used = TokenSession.objects.get().last_used_at
     assert post(approval.refresh_form(refresh_token)).status_code == 200
+    assert TokenSession.objects.get().last_used_at > used
 
 
 def test_a_scope_the_operator_took_away_is_gone_at_the_next_refresh() -> None:
