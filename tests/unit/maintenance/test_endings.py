@@ -133,6 +133,7 @@ def test_ending_a_session_is_five_statements_and_one_more_where_a_provider_is_to
         revoke.providers_to_tell()
         resource = make_resource(f"https://{tells}.example/mcp")
         approval = approve(client=make_client(), resource=resource, provider=provider)
+        approval.redeem()
         with CaptureQueriesContext(connection) as captured:
             cascade.revoke_session(approval.tsid, reason="x")
         of_ours = [query["sql"] for query in captured if not query["sql"].startswith(("SAVEPOINT", "RELEASE", "BEGIN"))]
