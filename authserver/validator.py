@@ -101,7 +101,7 @@ class Validator(OAuth2Validator):
         return True
 
     def get_original_scopes(self, refresh_token: str, request: Any, *args: Any, **kwargs: Any) -> list[str]:
-        return refresh.scopes_still_held(context.of(request))
+        return context.of(request).held_scopes
 
     # --- both ---
     def save_token(self, token: dict[str, Any], request: Any, *args: Any, **kwargs: Any) -> None:

@@ -8,24 +8,24 @@ step one Lua script, nothing looked up that the step does not need. It knows of 
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import django
+import pytest
 import redis
 from django.db import connection
 from django.utils import timezone
 
 from bench import meter
 from bench.measuring import percentile
-from tests.harness import processes
+from tests.harness.redis import Redis
 
 PROVIDER, MONTH = "steady", timedelta(days=30)
 STEPS = ("alive", "use", "tokens", "replace", "close")
@@ -146,28 +146,18 @@ def measure(
 
 
 @contextmanager
-def redis_server(fsync: str) -> Iterator[tuple[str, int]]:
-    """URL and process id of one that keeps an append-only file, told to the disk `always` or `everysec`."""
-    program, port = shutil.which("redis-server"), processes.free_port()
-    if program is None:
-        sys.exit("needs redis-server: apt-get install redis-server")
+def redis_server(fsync: str) -> Iterator[Redis]:
+    """One that keeps an append-only file, told to the disk `always` or `everysec`."""
     with tempfile.TemporaryDirectory(prefix="authserver-store-") as directory:
-        server = subprocess.Popen(
-            [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", directory, "--save", "", "--appendonly", "yes",
-             "--appendfsync", fsync],
-            stdout=subprocess.DEVNULL, preexec_fn=processes.die_with_parent,
-        )  # fmt: skip
         try:
-            url = f"redis://127.0.0.1:{port}/0"
-            while True:
-                try:
-                    redis.Redis.from_url(url).ping()
-                    break
-                except redis.ConnectionError:
-                    time.sleep(0.02)
-            yield url, server.pid
+            server = Redis(Path(directory), ("--appendonly", "yes", "--appendfsync", fsync))
+        except pytest.skip.Exception as reason:
+            sys.exit(str(reason))
+        try:
+            server.start()
+            yield server
         finally:
-            processes.stop(server)
+            server.stop()
 
 
 def postmaster() -> int:
@@ -181,8 +171,8 @@ def main() -> None:
     rows = seeded(int(sys.argv[1]))
     said = {}
     for fsync in ("always", "everysec"):
-        with redis_server(fsync) as (url, pid):
-            said[f"Redis, appendfsync {fsync}"] = measure(in_redis(url, rows), rows, pid)
+        with redis_server(fsync) as server:
+            said[f"Redis, appendfsync {fsync}"] = measure(in_redis(server.url, rows), rows, server.pid)
     said["PostgreSQL"] = measure(in_postgresql(rows), rows, postmaster())
     json.dump(said, sys.stdout)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -11,19 +10,18 @@ from django.http import HttpRequest
 from accounts import audit, browser_sessions, metrics, tracing
 from accounts.browser_sessions import SIGNED_IN_WITH, UPSTREAM_SID
 from accounts.models import User
-from accounts.prepared_writes import PreparedInsert
 from accounts.vault import vault
 from accounts.vault.base import NewSession
 from authserver import codes, policy, redirects
 from authserver.addresses import client_address
 from authserver.authorize.consent import remember_answer, still_given
+from authserver.authorize.pending import claim
 from authserver.authorize.request import AuthorizationRequest
 from authserver.authorize.responses import client_url
 from authserver.authorize.upstreams import Connections
 from authserver.models import Client, PendingAuthorization
 from authserver.people import auth_time
 
-_INSERT = PreparedInsert(PendingAuthorization)
 REDEEM_MARGIN_SECONDS = 60
 SESSION_TRACE_SECONDS = 3600
 """For so long the uses of a session are linked to the trace that it began in."""
@@ -64,7 +62,7 @@ def finish(
             raise SignedOut
         if pending._state.adding and not still_given(pending):
             raise NotApproved
-        if not _claim(pending, now=now):
+        if not claim(pending, now=now):
             raise AlreadyFinished
         if asked.client.registration_source == Client.RegistrationSource.DCR:  # or it is removed as unused one day
             Client.objects.filter(pk=asked.client.pk).update(last_used_at=now)
@@ -119,14 +117,3 @@ def finish(
     tracing.leave(f"code:{codes.code_hash(code)}", seconds=lifetimes.code)
     tracing.leave(f"session:{tsid}", seconds=SESSION_TRACE_SECONDS)
     return client_url(asked.destination, {"code": code})
-
-
-def _claim(pending: PendingAuthorization, *, now: datetime) -> bool:
-    """Take the approval for good. One that nobody had to be asked for may have no row yet: it is written as taken, from a
-    copy, because all of this may be undone."""
-    if pending._state.adding:
-        taken = copy(pending)
-        taken.finished_at = now
-        _INSERT.save(taken)
-        return True
-    return bool(PendingAuthorization.objects.filter(pk=pending.pk, finished_at=None).update(finished_at=now))

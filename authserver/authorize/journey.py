@@ -10,18 +10,18 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from accounts import audit, metrics, tracing
 from accounts.models import User
-from accounts.prepared_writes import PreparedInsert
 from accounts.vault.base import NotConnected
 from authserver import languages, policy, refusals, session_caps
 from authserver.authorize import consent, obstacles, pages
 from authserver.authorize.finish import AlreadyFinished, NotApproved, SignedOut, finish
 from authserver.authorize.obstacles import Obstacle
+from authserver.authorize.pending import kept
 from authserver.authorize.request import AuthorizationRequest
 from authserver.authorize.responses import error_url
 from authserver.authorize.ticket import Ticket
@@ -33,8 +33,6 @@ from authserver.responses import leave
 from upstream import visits
 from upstream.errors import UpstreamError
 from upstream.models import Provider, Visit
-
-_INSERT = PreparedInsert(PendingAuthorization)
 
 
 def begin(
@@ -76,20 +74,6 @@ def begin(
     if as_before or kept(pending):
         return pending
     return PendingAuthorization.objects.filter(pk=ticket.id).first()
-
-
-def kept(pending: PendingAuthorization) -> bool:
-    """Whether the row is there, and it is written now where it was not: the person is about to leave. False where it was
-    there before, or the client, the resource or what was approved before is gone."""
-    if pending._state.adding:
-        try:
-            with transaction.atomic():
-                if pending.parameters["as_before"] and not consent.still_given(pending):
-                    return False
-                _INSERT.save(pending)
-        except IntegrityError:
-            return False
-    return True
 
 
 def came_back(pending: PendingAuthorization, visit: Visit, user: User | None) -> None:

@@ -31,6 +31,7 @@ class TokenContext:
     genuine: Genuine | None = None
     resource: Resource | None = None
     tsid: str = ""
+    held_scopes: list[str] = field(default_factory=list)
     replayed: dict[str, Any] | None = field(default=None, repr=False)
 
     @property

@@ -93,8 +93,9 @@ def check(context: TokenContext) -> None:
 
 def _check_scope(context: TokenContext) -> None:
     """RFC 6749 section 6: narrower or as it was. oauthlib looks too, and later than the session is noted as used."""
+    context.held_scopes = _scopes_still_held(context)
     asked = context.parameters.get("scope", "").split()
-    if not set(asked) <= set(scopes_still_held(context)):
+    if not set(asked) <= set(context.held_scopes):
         raise OAuthError("invalid_scope", "A refresh cannot ask for more scopes than were granted.")
 
 
@@ -131,7 +132,7 @@ def _requires(resource_id: int, providers: tuple[str, ...]) -> bool:
     ).exists()
 
 
-def scopes_still_held(context: TokenContext) -> list[str]:
+def _scopes_still_held(context: TokenContext) -> list[str]:
     """The lineage's scopes that the resource still offers and the operator still lets the client have."""
     row = context.refresh
     assert row is not None  # noqa: S101 - `check` refused that

@@ -1,4 +1,4 @@
-"""A real Redis (or Valkey) for a test: the machine's, on a free port, with nothing on disk."""
+"""A real Redis (or Valkey): the machine's, on a free port, with nothing on disk unless it is told to."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,15 +19,15 @@ START_SECONDS = 10
 
 
 class Redis:
-    """Its process, killed and started again on one port; it comes back empty."""
+    """Its process, killed and started again on one port; it comes back empty. `persistence` are arguments of its own."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, persistence: Sequence[str] = ("--appendonly", "no")) -> None:
         program = shutil.which("redis-server") or shutil.which("valkey-server")
         if program is None:
             pytest.skip("needs redis-server: apt-get install redis-server")
         self._directory, self._port = directory, processes.free_port()
         self.url = f"redis://127.0.0.1:{self._port}/0"
-        self._command = [program, "--port", str(self._port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        self._command = [program, "--port", str(self._port), "--bind", "127.0.0.1", "--save", "", *persistence]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -47,6 +47,11 @@ class Redis:
                     time.sleep(0.02)
                 else:
                     break
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> None:
         if self._process is not None:

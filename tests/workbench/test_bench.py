@@ -21,12 +21,13 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 def test_a_quick_run_gives_a_table_and_json(tmp_path: Path) -> None:
     found = tmp_path / "found.json"
     done = subprocess.run(
-        [sys.executable, "-m", "bench", "--quick", "--only", "metadata", "--only", "introspect", "--json", found],
+        [sys.executable, "-m", "bench", "--quick", "--only", "metadata", "--only", "introspect", "--stores", "--json", found],
         cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     rows = [line.split("|")[1].strip() for line in done.stdout.splitlines() if line.startswith("|")]
-    assert rows == ["operation", "---", "metadata", "introspect"]
+    steps = [step for step in ("alive", "use", "tokens", "replace", "close") for _ in range(3)]
+    assert rows == ["operation", "---", "metadata", "introspect", "step", "---", *steps]
     assert "Start " in done.stdout
     ours = json.loads(found.read_text())["authserver"]
     assert [len(ours[name]) for name in ("metadata", "introspect")] == [1, 1]
